@@ -1,0 +1,296 @@
+package Ficus::Backend;
+
+# Copyright (C) Ficus authors
+#
+# Small upstream servers that say who they are.
+#
+#     http_backend($t, 'v1', $to)
+#     fastcgi_backend($t, 'v2', $to)
+#
+# start a process (named after the backend) that listens on $to, a port of
+# 127.0.0.1 or the path of a unix socket, and waits until it does.
+#
+# An answer is 200, X-Arm: NAME and X-Connection: how many connections this
+# backend had got when that of the request was made; the body is the name.  A
+# request may ask for something else in its header Do, or Do-NAME for this
+# backend alone, a list of words:
+#
+#     status=N        answer N
+#     sleep=S         answer after S seconds, serving others meanwhile
+#     close           close the connection and answer nothing
+#     echo            the body is JSON: arm, method, uri, length (of the body)
+#                     and headers (lower case); for FastCGI params (as sent)
+#                     in the place of headers
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP;
+use Time::HiRes qw(time);
+
+our @EXPORT_OK = qw(http_backend fastcgi_backend);
+
+my $json = JSON::PP->new->latin1->canonical;
+
+
+sub http_backend { return _spawn(\&_http_input, @_) }
+
+sub fastcgi_backend { return _spawn(\&_fastcgi_input, @_) }
+
+
+sub _spawn {
+    my ($input, $t, $name, $to) = @_;
+
+    return $t->spawn($name, ready => $to,
+        code => sub { _serve($input, $name, _listen($to)) });
+}
+
+
+sub _listen {
+    my ($to) = @_;
+
+    my $socket = $to =~ /^\d+$/
+        ? IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $to,
+            ReuseAddr => 1, Listen => 128)
+        : IO::Socket::UNIX->new(Local => $to, Listen => 128);
+
+    return $socket // die "listen $to: $!";
+}
+
+
+# One process, one loop.  A connection is a hash: socket, in (bytes not yet
+# understood), number; $input turns bytes into requests.
+
+sub _serve {
+    my ($input, $name, $listener) = @_;
+
+    my $select = IO::Select->new($listener);
+    my (%connections, @later);
+    my $count = 0;
+
+    while (1) {
+        for my $fh ($select->can_read(@later ? 0.005 : 1)) {
+            if ($fh == $listener) {
+                my $socket = $listener->accept or next;
+                $select->add($socket);
+                $connections{fileno $socket} = {
+                    socket => $socket,
+                    in => '',
+                    number => ++$count,
+                };
+                next;
+            }
+
+            my $c = $connections{fileno $fh};
+            my $n = sysread $fh, $c->{in}, 65536, length $c->{in};
+
+            if (!$n) {
+                $c->{gone} = 1;
+            }
+
+            while (!$c->{gone} && (my $request = $input->($c))) {
+                my $do = _orders($name, $request);
+                my $job = [ time + ($do->{sleep} // 0), $c, $request, $do ];
+
+                if ($do->{sleep}) {
+                    push @later, $job;
+                } else {
+                    _answer($name, @$job);
+                }
+            }
+
+            _close($select, \%connections, $c) if $c->{gone};
+        }
+
+        for my $job (grep { $_->[0] <= time } @later) {
+            _answer($name, @$job) if !$job->[1]{gone};
+            _close($select, \%connections, $job->[1]) if $job->[1]{gone};
+        }
+
+        @later = grep { $_->[0] > time } @later;
+    }
+}
+
+
+sub _close {
+    my ($select, $connections, $c) = @_;
+
+    my $socket = delete $c->{socket} or return;
+
+    $select->remove($socket);
+    delete $connections->{fileno $socket};
+    close $socket;
+}
+
+
+sub _orders {
+    my ($name, $request) = @_;
+
+    my $all = $request->{headers};
+
+    return {
+        map { my ($word, $value) = split /=/; $word => $value // 1 }
+        map { split ' ', $all->{$_} // '' } 'do', lc "do-$name"
+    };
+}
+
+
+sub _answer {
+    my ($name, $when, $c, $request, $do) = @_;
+
+    if ($do->{close}) {
+        $c->{gone} = 1;
+        return;
+    }
+
+    my $status = $do->{status} // 200;
+    my $body = "$name\n";
+    my $type = 'text/plain';
+
+    if ($do->{echo}) {
+        my %echo = (arm => $name, %$request);
+        delete $echo{$_} for qw(id keep), $request->{params} ? 'headers' : ();
+        $body = $json->encode(\%echo);
+        $type = 'application/json';
+    }
+
+    my $head = "X-Arm: $name\r\nX-Connection: $c->{number}\r\n"
+        . "Content-Type: $type\r\nContent-Length: " . length($body)
+        . "\r\n\r\n";
+
+    if ($request->{method} eq 'HEAD') {
+        $body = '';
+    }
+
+    my $bytes = $request->{params}
+        ? _fastcgi_output($request->{id}, "Status: $status\r\n$head$body")
+        : "HTTP/1.1 $status Told\r\n$head$body";
+
+    syswrite $c->{socket}, $bytes;
+
+    if (!$request->{keep}) {
+        $c->{gone} = 1;
+    }
+}
+
+
+sub _http_input {
+    my ($c) = @_;
+
+    $c->{in} =~ /\r\n\r\n/ or return;
+
+    my ($head, $rest) = ($`, $');
+    my ($line, @fields) = split /\r\n/, $head;
+    my ($method, $uri, $version) = split / /, $line;
+    my %headers = map { /^([^:]+): ?(.*)$/s ? (lc $1 => $2) : () } @fields;
+    my $length = $headers{'content-length'} // 0;
+
+    return if length $rest < $length;
+
+    $c->{in} = substr $rest, $length;
+
+    return {
+        method => $method,
+        uri => $uri,
+        headers => \%headers,
+        length => $length + 0,
+        keep => $version eq 'HTTP/1.1'
+            && lc($headers{connection} // '') ne 'close',
+    };
+}
+
+
+# FastCGI: records of type BEGIN_REQUEST 1, ABORT 2, PARAMS 4, STDIN 5 come in,
+# STDOUT 6 and END_REQUEST 3 go out; one request at a time, as nginx does.
+
+sub _fastcgi_input {
+    my ($c) = @_;
+
+    while (length $c->{in} >= 8) {
+        my ($type, $id, $length, $padding) = unpack 'x C n n C', $c->{in};
+
+        return if length $c->{in} < 8 + $length + $padding;
+
+        my $content = substr $c->{in}, 8, $length;
+        substr $c->{in}, 0, 8 + $length + $padding, '';
+
+        if ($type == 1) {
+            my (undef, $flags) = unpack 'n C', $content;
+            $c->{request} = { id => $id, keep => $flags & 1, raw => '',
+                length => 0 };
+
+        } elsif ($type == 2) {
+            $c->{gone} = 1;
+            return;
+
+        } elsif ($type == 4) {
+            $c->{request}{raw} .= $content;
+
+        } elsif ($type == 5 && $length) {
+            $c->{request}{length} += $length;
+
+        } elsif ($type == 5) {
+            return _fastcgi_request(delete $c->{request});
+        }
+    }
+
+    return;
+}
+
+
+sub _fastcgi_request {
+    my ($request) = @_;
+
+    my $raw = delete $request->{raw};
+    my %params;
+
+    while (length $raw) {
+        my ($n, $v) = map { _fastcgi_length(\$raw) } 1, 2;
+        my $key = substr $raw, 0, $n, '';
+        $params{$key} = substr $raw, 0, $v, '';
+    }
+
+    my %headers = map { /^HTTP_(.*)/ ? (lc $1 =~ tr/_/-/r => $params{$_}) : () }
+        keys %params;
+
+    return {
+        %$request,
+        method => $params{REQUEST_METHOD} // 'GET',
+        uri => $params{REQUEST_URI} // '',
+        headers => \%headers,
+        params => \%params,
+    };
+}
+
+
+sub _fastcgi_length {
+    my ($raw) = @_;
+
+    if (ord($$raw) < 128) {
+        return ord substr $$raw, 0, 1, '';
+    }
+
+    return unpack('N', substr $$raw, 0, 4, '') & 0x7fffffff;
+}
+
+
+sub _fastcgi_output {
+    my ($id, $text) = @_;
+
+    my $bytes = '';
+
+    while (length $text) {
+        my $part = substr $text, 0, 32768, '';
+        $bytes .= pack('C C n n C x', 1, 6, $id, length $part, 0) . $part;
+    }
+
+    return $bytes . pack('C C n n C x', 1, 6, $id, 0, 0)
+        . pack('C C n n C x N C x3', 1, 3, $id, 8, 0, 0, 0);
+}
+
+
+1;

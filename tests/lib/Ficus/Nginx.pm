@@ -1,0 +1,273 @@
+package Ficus::Nginx;
+
+# Copyright (C) Ficus authors
+#
+# An nginx with the module, run for a test.
+#
+#     my $t = Ficus::Run->new;
+#     my $nginx = Ficus::Nginx->new($t, <<'EOF')->start;
+#
+#     %%GLOBALS%%
+#     http {
+#         %%HTTP%%
+#         upstream users { strangler zone=users:256k; ... }
+#         server { listen 127.0.0.1:%%PORT_0%%; ... }
+#     }
+#
+# %%GLOBALS%% loads the module, sets daemon, user, pid, error_log and events;
+# %%HTTP%% the temporary paths.  %%MODULE%% and what Ficus::Run expands may be
+# used too.
+#
+#     $nginx->conf($text)         writes another configuration
+#     $nginx->check($text)        `nginx -t`: (exit status, what it printed)
+#     $nginx->start               waits until it listens; returns itself
+#     $nginx->reload              waits until only new worker processes serve
+#     $nginx->signal('HUP')       to the master
+#     $nginx->stop                TERM
+#     $nginx->restart             stop, then start
+#     $nginx->kill                SIGKILL to the master and all its workers
+#     $nginx->master, ->workers   process ids
+#     $nginx->log                 the error log so far
+#
+# Environment: FICUS_NGINX is the program (default: from PATH or /usr/sbin),
+# FICUS_MODULE the module (default: build/ngx_http_strangler_module.so),
+# FICUS_SANITIZE=1 preloads the libasan that the module was linked with.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use POSIX ();
+use Test::More;
+
+use Ficus::Run qw(wait_for root);
+
+my $count = 0;      # several nginxes may run in one test
+
+
+sub new {
+    my ($class, $t, $conf) = @_;
+
+    my $self = bless {
+        t => $t,
+        name => $count++ ? "nginx-$count" : 'nginx',
+        runs => 0,
+        program => _program(),
+        module => abs_path($ENV{FICUS_MODULE}
+            // root() . '/build/ngx_http_strangler_module.so'),
+    }, $class;
+
+    if (!defined $self->{module} || !-e $self->{module}) {
+        die "no module; build it or set FICUS_MODULE\n";
+    }
+
+    $self->conf($conf) if defined $conf;
+
+    return $self;
+}
+
+
+sub _program {
+    return $ENV{FICUS_NGINX} if defined $ENV{FICUS_NGINX};
+
+    for my $dir (split(/:/, $ENV{PATH}), '/usr/sbin') {
+        return "$dir/nginx" if -x "$dir/nginx";
+    }
+
+    die "no nginx in PATH; set FICUS_NGINX\n";
+}
+
+
+sub conf {
+    my ($self, $text) = @_;
+
+    $self->{t}->write("$self->{name}.conf", $self->_expand($text, 'logs'));
+}
+
+
+sub _expand {
+    my ($self, $text, $logs) = @_;
+
+    my $name = $self->{name};
+    my $user = $> == 0 ? 'user root root;' : '';
+
+    $text =~ s/%%GLOBALS%%/
+        load_module %%MODULE%%;
+        daemon off;
+        $user
+        pid %%DIR%%\/$name.pid;
+        error_log %%DIR%%\/$logs\/$name-error.log info;
+        worker_shutdown_timeout 10s;
+        events { worker_connections 512; }/g;
+
+    my $paths = join "\n", map {
+        "        ${_}_temp_path %%DIR%%/$name-$_;"
+    } qw(client_body proxy fastcgi uwsgi scgi);
+
+    $text =~ s/%%HTTP%%/access_log off;\n$paths/g;
+    $text =~ s/%%MODULE%%/$self->{module}/g;
+
+    return $text;
+}
+
+
+sub check {
+    my ($self, $text) = @_;
+
+    mkdir $self->{t}->dir . '/check';
+
+    my $path = $self->{t}->write('check/nginx.conf',
+        $self->_expand($text, 'check'));
+    my $out = $self->{t}->dir . '/check/output';
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDOUT, '>', $out;
+        open STDERR, '>&', \*STDOUT;
+        $ENV{LD_PRELOAD} = $self->_preload;
+        { exec { $self->{program} } $self->{program}, '-t',
+            '-p', $self->{t}->dir, '-c', $path,
+            '-e', $self->{t}->dir . '/check/early.log'; }
+        POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+
+    return ($? >> 8 || $? & 127, $self->{t}->read('check/output'));
+}
+
+
+sub _preload {
+    my ($self) = @_;
+
+    return '' if !$ENV{FICUS_SANITIZE};
+
+    $self->{preload} //= do {
+        my $libs = `ldd '$self->{module}'`;
+        $libs =~ /lib(?:clang_rt\.)?asan\S* => (\S+)/ ? $1 : '';
+    };
+
+    return $self->{preload};
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    my $t = $self->{t};
+    my $name = $self->{name};
+
+    $self->{process} = $self->{runs}++ ? "$name-$self->{runs}" : $name;
+
+    my $pid;
+
+    $t->spawn($self->{process},
+        command => [
+            $self->{program}, '-p', $t->dir, '-c', "$name.conf",
+            '-e', "logs/$name-early.log",
+        ],
+        env => { LD_PRELOAD => $self->_preload || undef },
+        timeout => 30,
+        ready => sub {
+            $pid //= $t->pid($self->{process});
+            return $t->read("$name.pid") eq "$pid\n" && $self->workers;
+        });
+
+    return $self;
+}
+
+
+sub reload {
+    my ($self) = @_;
+
+    my %old = map { $_ => 1 } $self->workers;
+    $self->signal('HUP');
+
+    my $ok = wait_for(30, sub {
+        my @now = $self->workers;
+        return @now && !grep { $old{$_} } @now;
+    });
+
+    $ok or fail('nginx reloaded');
+}
+
+
+sub signal {
+    my ($self, $signal) = @_;
+
+    return kill $signal, $self->master;
+}
+
+
+sub stop {
+    my ($self, $signal) = @_;
+
+    return $self->{t}->stop($self->{process}, $signal);
+}
+
+
+sub restart {
+    my ($self) = @_;
+
+    $self->stop;
+
+    return $self->start;
+}
+
+
+sub kill {
+    my ($self) = @_;
+
+    my @pids = ($self->master, $self->children);
+
+    CORE::kill('KILL', @pids);
+    $self->{t}->forget($self->{process});
+
+    wait_for(10, sub { !CORE::kill(0, -$pids[0]) })
+        or die 'nginx survived SIGKILL';
+}
+
+
+sub master {
+    my ($self) = @_;
+
+    return $self->{t}->pid($self->{process});
+}
+
+
+sub children {
+    my ($self) = @_;
+
+    my $master = $self->master;
+
+    open my $fh, '<', "/proc/$master/task/$master/children" or return;
+
+    return split ' ', <$fh> // '';
+}
+
+
+# A worker that has been told to finish says so in its title.
+
+sub workers {
+    my ($self) = @_;
+
+    return grep {
+        my $title = '';
+
+        if (open my $fh, '<', "/proc/$_/cmdline") {
+            $title = <$fh> // '';
+        }
+
+        $title =~ /^nginx: worker process\s*\0*$/;
+    } $self->children;
+}
+
+
+sub log {
+    my ($self) = @_;
+
+    return $self->{t}->log("$self->{name}-error.log");
+}
+
+
+1;

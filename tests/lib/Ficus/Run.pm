@@ -1,0 +1,393 @@
+package Ficus::Run;
+
+# Copyright (C) Ficus authors
+#
+# One test run: a temporary directory, ports, processes and the last checks.
+#
+#     my $t = Ficus::Run->new(allow => [ qr/regex of a tolerated log line/ ]);
+#
+#     $t->dir                     the directory; it holds logs/
+#     $t->port($n)                the n-th loopback port, reserved until the end
+#     $t->expand($text)           fills in %%DIR%%, %%ROOT%%, %%PORT_n%%
+#     $t->write($name, $text)     makes a file of expanded text, returns its path
+#     $t->read($name)             its content, '' if there is none
+#     $t->log($name)              the same of logs/NAME
+#     $t->spawn($name, %o)        starts a process, logs to logs/NAME.log:
+#         command => [ ... ]        a program, or
+#         code => sub { ... }       a forked Perl function
+#         env => { A => 1 }         added to the environment, undef removes
+#         ready => ...              a port, a socket's path or a function; waits
+#         timeout => 10             ... for at most so many seconds
+#     $t->pid($name)
+#     $t->stop($name, $signal)    TERM if not said; returns the wait status
+#     $t->forget($name)           the test has killed it: no check of its end
+#     $t->allow(qr/.../, ...)     tolerates more log lines
+#     $t->done                    stops all, checks, ends the test
+#
+# Exported: wait_for($seconds, sub { ... }) polls until the function is true
+# and returns what it returned, or '' when it is late; root() is the top of
+# the source tree.
+#
+# done() asserts that no log has an [alert], [emerg] or [crit], no process was
+# ended by a signal or failed, no sanitizer spoke and nothing still runs.
+#
+# Environment: TEST_LEAVE=1 keeps the directory, TEST_VERBOSE=1 prints the
+# logs, FICUS_SANITIZE=1 sets the options of the sanitizers.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Errno qw(EPERM);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(wait_for root);
+
+my %runs;       # all runs of this process, to clean up after a die
+
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        dir => tempdir('ficus-XXXXXX', TMPDIR => 1),
+        allow => $opt{allow} // [],
+        owner => $$,
+        ports => [],
+        processes => {},
+        order => [],
+    }, $class;
+
+    mkdir "$self->{dir}/logs" or die "mkdir: $!";
+
+    if ($ENV{FICUS_SANITIZE}) {
+        $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
+        $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
+    }
+
+    return $runs{$self->{dir}} = $self;
+}
+
+
+sub dir { return shift->{dir} }
+
+sub root { return abs_path(dirname(__FILE__) . '/../../..') }
+
+
+# A bound socket that does not listen keeps everybody else off the port, and
+# SO_REUSEADDR lets a server of ours listen on it at the same time.
+
+sub port {
+    my ($self, $n) = @_;
+
+    $self->{ports}[$n] //= IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1',
+        LocalPort => 0,
+        Proto => 'tcp',
+        ReuseAddr => 1,
+    ) or die "no free port: $!";
+
+    return $self->{ports}[$n]->sockport;
+}
+
+
+sub expand {
+    my ($self, $text) = @_;
+
+    $text =~ s/%%DIR%%/$self->{dir}/g;
+    $text =~ s/%%ROOT%%/root()/ge;
+    $text =~ s/%%PORT_(\d+)%%/$self->port($1)/ge;
+
+    return $text;
+}
+
+
+sub write {
+    my ($self, $name, $text) = @_;
+
+    my $path = "$self->{dir}/$name";
+
+    open my $fh, '>', $path or die "$path: $!";
+    print $fh $self->expand($text);
+    close $fh or die "$path: $!";
+
+    return $path;
+}
+
+
+sub read {
+    my ($self, $name) = @_;
+
+    open my $fh, '<', "$self->{dir}/$name" or return '';
+    local $/;
+
+    return <$fh> // '';
+}
+
+
+sub log {
+    my ($self, $name) = @_;
+
+    return $self->read("logs/$name");
+}
+
+
+sub spawn {
+    my ($self, $name, %opt) = @_;
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        $self->_child($name, %opt);
+    }
+
+    setpgrp($pid, $pid);
+    $self->{processes}{$name} = { pid => $pid };
+    push @{$self->{order}}, $name;
+
+    my $ready = _ready($opt{ready}) or return $pid;
+
+    my $up = wait_for($opt{timeout} // 10, sub {
+        return $ready->() || $self->_reap($name);
+    });
+
+    if (!$up || $self->_reap($name)) {
+        die "$name did not start:\n" . $self->log("$name.log");
+    }
+
+    return $pid;
+}
+
+
+sub _child {
+    my ($self, $name, %opt) = @_;
+
+    setpgrp(0, 0);
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+
+    while (my ($key, $value) = each %{$opt{env} // {}}) {
+        if (defined $value) {
+            $ENV{$key} = $value;
+        } else {
+            delete $ENV{$key};
+        }
+    }
+
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', "$self->{dir}/logs/$name.log";
+    open STDERR, '>&', \*STDOUT;
+    STDERR->autoflush(1);
+    STDOUT->autoflush(1);
+
+    if ($opt{code}) {
+        eval { $opt{code}->(); 1 } or print STDERR "[crit] $@";
+        POSIX::_exit($@ ? 1 : 0);
+    }
+
+    my @command = @{$opt{command}};
+
+    { exec { $command[0] } @command; }
+
+    print STDERR "exec $command[0]: $!\n";
+    POSIX::_exit(127);
+}
+
+
+sub _ready {
+    my ($ready) = @_;
+
+    if (!defined $ready || ref $ready) {
+        return $ready;
+    }
+
+    if ($ready =~ /^\d+$/) {
+        return sub { IO::Socket::INET->new("127.0.0.1:$ready") };
+    }
+
+    return sub { IO::Socket::UNIX->new($ready) };
+}
+
+
+sub wait_for {
+    my ($seconds, $code) = @_;
+
+    my $end = time + $seconds;
+
+    while (1) {
+        my $result = $code->();
+        return $result if $result;
+        return '' if time > $end;
+        sleep 0.01;
+    }
+}
+
+
+sub _reap {
+    my ($self, $name) = @_;
+
+    my $p = $self->{processes}{$name};
+
+    if (!defined $p->{status} && waitpid($p->{pid}, WNOHANG) == $p->{pid}) {
+        $p->{status} = $?;
+    }
+
+    return defined $p->{status};
+}
+
+
+sub pid {
+    my ($self, $name) = @_;
+
+    return $self->{processes}{$name}{pid};
+}
+
+
+sub stop {
+    my ($self, $name, $signal) = @_;
+
+    my $p = $self->{processes}{$name} or die "no process $name";
+
+    if ($p->{stopped}) {
+        return $p->{status};
+    }
+
+    $p->{stopped} = 1;
+
+    if ($self->_reap($name)) {
+        fail("$name still ran at its end (status $p->{status})");
+        return $p->{status};
+    }
+
+    kill $signal // 'TERM', $p->{pid};
+
+    if (!wait_for(15, sub { $self->_reap($name) })) {
+        fail("$name ended in time");
+        kill 'KILL', -$p->{pid};
+        waitpid $p->{pid}, 0;
+        $p->{status} = $?;
+    }
+
+    return $p->{status};
+}
+
+
+sub forget {
+    my ($self, $name) = @_;
+
+    my $p = $self->{processes}{$name};
+
+    wait_for(10, sub { $self->_reap($name) }) or die "$name did not end";
+    $p->{stopped} = $p->{forgotten} = 1;
+}
+
+
+sub allow {
+    my ($self, @regexes) = @_;
+
+    push @{$self->{allow}}, @regexes;
+}
+
+
+sub done {
+    my ($self) = @_;
+
+    for my $name (reverse @{$self->{order}}) {
+        my $status = $self->stop($name);
+
+        if (!$self->{processes}{$name}{forgotten} && $status != 0
+            && $status != POSIX::SIGTERM)
+        {
+            fail("$name ended well (status $status)");
+        }
+    }
+
+    my @left = grep { _group_alive($self->{processes}{$_}{pid}) }
+        sort keys %{$self->{processes}};
+
+    is("@left", '', 'all processes ended');
+
+    $self->_check_logs(qr/\[(?:alert|emerg|crit)\]/, 'no alerts');
+    $self->_check_logs(qr/exited on signal|exited with code [1-9]/,
+        'no crash');
+    $self->_check_logs(qr/(?:Address|Leak|Thread|Memory)Sanitizer
+        |UndefinedBehavior|runtime\ error:/x, 'no sanitizer report');
+
+    $self->_cleanup;
+    done_testing();
+}
+
+
+sub _group_alive {
+    my ($pgid) = @_;
+
+    # The members of a group may take a moment after their leader.
+    return !wait_for(3, sub { !kill(0, -$pgid) && $! != EPERM });
+}
+
+
+sub _check_logs {
+    my ($self, $regex, $title) = @_;
+
+    my @bad;
+
+    for my $path (glob "$self->{dir}/logs/*.log") {
+        open my $fh, '<', $path or next;
+
+        while (my $line = <$fh>) {
+            next if $line !~ $regex;
+            next if grep { $line =~ $_ } @{$self->{allow}};
+            push @bad, $line;
+        }
+    }
+
+    is(join('', @bad[0 .. ($#bad < 9 ? $#bad : 9)]), '', $title);
+}
+
+
+sub _cleanup {
+    my ($self) = @_;
+
+    for my $p (values %{$self->{processes}}) {
+        kill 'KILL', -$p->{pid};
+        waitpid $p->{pid}, 0 if !defined $p->{status};
+    }
+
+    if ($ENV{TEST_VERBOSE}) {
+        for my $path (glob "$self->{dir}/logs/*.log") {
+            diag("== $path\n" . $self->log($path =~ s,.*/,,r));
+        }
+    }
+
+    if ($ENV{TEST_LEAVE}) {
+        diag("left $self->{dir}");
+    } else {
+        remove_tree($self->{dir});
+    }
+
+    delete $runs{$self->{dir}};
+}
+
+
+$SIG{INT} = $SIG{TERM} = sub { exit 130 };
+$SIG{PIPE} = 'IGNORE';
+
+END {
+    my $status = $?;
+
+    for my $run (values %runs) {
+        $run->_cleanup if $run->{owner} == $$;
+    }
+
+    $? = $status;
+}
+
+
+1;
