@@ -4,7 +4,6 @@
 # source file in a directory that is there already needs no change here.
 
 BUILD ?= build
-JOBS ?= 2
 TIME ?= 60
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -16,8 +15,18 @@ SHELL = /bin/sh
 .PHONY: all
 all:
 
+# V=1 prints the commands.
+ifeq ($(V),1)
+say = @:
+Q =
+else
+say = @printf '  %-7s %s\n' $(1) '$(2)'
+Q = @
+endif
 
-# What configure found; it runs by itself when it never ran, or is newer.
+
+# What configure found.  configure runs by itself when it never ran or has
+# changed, except for the targets that do without it.
 
 unconfigured = help clean distclean dist stop style layers lengths manual
 goals = $(or $(MAKECMDGOALS),all)
@@ -28,7 +37,10 @@ endif
 
 build/config.mk: build/config.stamp ;
 
-build/config.stamp: configure VERSION $(filter-out auto/nginx-objs,$(wildcard auto/*))
+build/config.stamp: configure VERSION \
+    $(filter-out auto/nginx-objs auto/packages auto/install-deps \
+      auto/make-help,\
+      $(wildcard auto/*))
 	./configure $(CONFIGURE_ARGS)
 
 VERSION := $(shell cat VERSION)
@@ -45,54 +57,61 @@ OPTIMIZE = -O2 -g
 ifeq ($(SANITIZE),yes)
 HARDEN =
 HARDEN_LD =
-SANITIZER = -fsanitize=address,undefined -fno-sanitize-recover=all \
-            -fno-omit-frame-pointer
+INSTRUMENT = -fsanitize=address,undefined -fno-sanitize-recover=all \
+             -fno-omit-frame-pointer
+# nginx reads whole words from strings where the processor can
+NGINX_DEFINES = -DNGX_HAVE_NONALIGNED=0 -DNGX_DEBUG_PALLOC=1
 else
 HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2
 HARDEN_LD = -Wl,-z,relro,-z,now
-SANITIZER =
+endif
+
+ifeq ($(COVERAGE),yes)
+HARDEN =
+OPTIMIZE = -O0 -g
+INSTRUMENT = --coverage -fprofile-update=atomic
+endif
+
+ifeq ($(FUZZ),yes)
+INSTRUMENT += -fsanitize=fuzzer-no-link
 endif
 
 CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared $(NATS_CFLAGS) \
            $(SQLITE_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS)
 CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
-         $(SANITIZER) $(CC_OPT)
-LDFLAGS = -pie -pthread $(HARDEN_LD) $(SANITIZER) $(LD_OPT)
+         $(INSTRUMENT) $(CC_OPT)
+LDFLAGS = -pie -pthread $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
 LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(JSON_LIBS) $(CURL_LIBS) -lm
 
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(LDFLAGS)
 
 
-# Objects.  They are made again when the flags change, archives when the list
-# of their members does.
+# Objects.  They are made again when the flags change, an archive or a program
+# when the list of what it is made of does.
 
 O = $(BUILD)/obj
 
 .PHONY: force
 force:
 
+# $(call keep,TEXT): the recipe of a file that holds TEXT and is touched only
+# when TEXT changes.
+keep = @$(shell mkdir -p $(@D))$(file >$@.new,$(strip $(1))) \
+       if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 $(O)/flags: force
-	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(CHECK_CFLAGS) $(LINK)' | cmp -s - $@ \
-	|| echo '$(COMPILE) $(CHECK_CFLAGS) $(LINK)' > $@
+	$(call keep,$(COMPILE) $(CHECK_CFLAGS) $(LINK))
+
+$(O)/%.list: force
+	$(call keep,$(LIST))
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
 objects = $(patsubst %.c,$(O)/%.o,$(1))
-
-define archive
-$(O)/$(1).list: force
-	@mkdir -p $$(@D)
-	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
-
-$(BUILD)/$(1): $(call objects,$(2)) $(O)/$(1).list
-	@mkdir -p $$(@D)
-	@rm -f $$@
-	ar rcs $$@ $(call objects,$(2))
-endef
 
 
 # The library
@@ -100,23 +119,32 @@ endef
 FIG_SOURCES := $(sort $(wildcard shared/*.c common/*.c))
 LIBFIG = $(BUILD)/libfig.a
 
-$(eval $(call archive,libfig.a,$(FIG_SOURCES)))
+$(O)/libfig.list: LIST = $(FIG_SOURCES)
+
+$(LIBFIG): $(call objects,$(FIG_SOURCES)) $(O)/libfig.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $(filter %.o,$^)
 
 
-# Programs: $(1) is the path under $(BUILD), $(2) its sources, $(3) libraries.
+# Programs: workers/users_v1.c or workers/users_v1/*.c is build/users-v1,
+# tools/ficusctl/*.c is build/ficusctl.
 
+# $(call program,NAME,SOURCES)
 define program
-$(BUILD)/$(1): $(call objects,$(2)) $(LIBFIG)
-	@mkdir -p $$(@D)
-	$$(LINK) -o $$@ $(call objects,$(2)) $$(LIBFIG) $(3) $$(LIBS)
+$(O)/$(1).list: LIST = $(2)
+
+$(BUILD)/$(1): $(call objects,$(2)) $(O)/$(1).list $(LIBFIG)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) $$(LIBFIG) $$(LIBS)
 endef
 
 dash = $(subst _,-,$(1))
+folders = $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard $(1)/*/*.c)))))
 
 WORKER_FILES := $(sort $(basename $(notdir $(wildcard workers/*.c))))
-WORKER_DIRS := $(sort $(filter-out $(WORKER_FILES),\
-                 $(notdir $(patsubst %/,%,$(dir $(wildcard workers/*/*.c))))))
-TOOLS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/*.c)))))
+WORKER_DIRS := $(filter-out $(WORKER_FILES),$(call folders,workers))
+TOOLS := $(call folders,tools)
 
 $(foreach w,$(WORKER_FILES),\
   $(eval $(call program,$(call dash,$(w)),workers/$(w).c)))
@@ -129,56 +157,219 @@ WORKERS = $(addprefix $(BUILD)/,$(call dash,$(WORKER_FILES) $(WORKER_DIRS)))
 PROGRAMS = $(WORKERS) $(addprefix $(BUILD)/,$(TOOLS))
 
 
-# The module, and nginx itself where it is built from source.  nginx's own
-# makefile knows what depends on what.
+# The module, and nginx itself where its whole source is at hand and no nginx
+# built from it can be used.  nginx's own makefile knows what depends on what.
 
 MODULE = $(BUILD)/ngx_http_strangler_module.so
-NGINX_OBJS = $(BUILD)/nginx/objs
-NGINX_CC_OPT = -O2 -g -fPIC $(HARDEN) $(SANITIZER) $(CC_OPT)
-NGINX_LD_OPT = $(HARDEN_LD) $(SANITIZER) $(LD_OPT)
+NGINX_DIR = $(BUILD)/nginx
+NGINX_OBJS = $(NGINX_DIR)/objs
+NGINX_CC_OPT = $(OPTIMIZE) -fPIC $(HARDEN) $(INSTRUMENT) $(NGINX_DEFINES) $(CC_OPT)
+NGINX_LD_OPT = $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
+NGINX_MAKE = $(MAKE) $(if $(Q),-s) -C $(NGINX_DIR) -f objs/Makefile
 
-$(NGINX_OBJS)/Makefile: nginx-module/config auto/nginx-objs build/config.mk
-	sh auto/nginx-objs '$(BUILD)/nginx' '$(NGINX_SRC)' "$(NGINX_ARGS)" \
-	    '$(CC)' '$(strip $(NGINX_CC_OPT))' '$(strip $(NGINX_LD_OPT))'
-
-.PHONY: nginx
-nginx: $(NGINX_OBJS)/Makefile
-	@$(MAKE) -C $(BUILD)/nginx -f objs/Makefile \
-	    $(if $(NGINX_BIN),,binary) modules
-	@cmp -s $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
-	|| cp $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE)
+ifneq ($(INSTRUMENT),)
+ifneq ($(wildcard $(NGINX_SRC)/src/core/nginx.c),)
+NGINX_BIN :=
+endif
+endif
 
 NGINX = $(or $(NGINX_BIN),$(abspath $(NGINX_OBJS)/nginx))
+
+# ASan's run time has to come first in a program that was built without it.
+ifeq ($(SANITIZE)$(if $(NGINX_BIN),yes),yesyes)
+NGINX = $(abspath $(BUILD)/nginx-asan)
+endif
+
+$(O)/nginx.list: LIST = $(CC) $(NGINX_CC_OPT) $(NGINX_LD_OPT) $(NGINX_SRC) \
+                        $(NGINX_ARGS)
+
+$(NGINX_OBJS)/Makefile: nginx-module/config auto/nginx-objs $(O)/nginx.list
+	$(call say,CONF,$(NGINX_DIR))
+	$(Q)sh auto/nginx-objs '$(NGINX_DIR)' '$(NGINX_SRC)' "$(NGINX_ARGS)" \
+	    '$(CC)' '$(strip $(NGINX_CC_OPT))' '$(strip $(NGINX_LD_OPT))'
+
+$(BUILD)/nginx-asan: Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$$@"\n' \
+	    "$$($(CC) -print-file-name=libasan.so)" '$(NGINX_BIN)' > $@
+	@chmod +x $@
+
+.PHONY: nginx
+nginx: $(NGINX_OBJS)/Makefile $(filter %/nginx-asan,$(NGINX))
+	+$(Q)$(NGINX_MAKE) $(if $(NGINX_BIN),,binary) modules
+	@cmp -s $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
+	|| { cp $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
+	     && echo '  NGINX   $(MODULE)'; }
 
 
 all: $(if $(wildcard nginx-module/config),nginx) $(LIBFIG) $(PROGRAMS)
 
 
-# Tests: one program per tests/unit/test_*.c; other files there help them all.
+# Test programs: tests/unit/test_*.c and tests/fuzz/fuzz_*.c are one program
+# each; what else is in these directories is linked with all of them.
 
-UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
-UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
+# $(call tests,DIRECTORY,PREFIX)
+test_sources = $(sort $(wildcard tests/$(1)/$(2)_*.c))
+test_helpers = $(filter-out $(test_sources),$(sort $(wildcard tests/$(1)/*.c)))
+
+UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,unit,test))
+FUZZ_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,fuzz,fuzz))
+BENCH_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 $(O)/tests/unit/%.o: EXTRA_CFLAGS = $(CHECK_CFLAGS)
 
-$(UNIT_TESTS): $(BUILD)/%: $(O)/%.o $(call objects,$(UNIT_HELPERS)) $(LIBFIG)
+$(UNIT_TESTS): TEST_LIBS = $(CHECK_LIBS)
+$(BENCH_PROGRAMS): TEST_LIBS = $(FCGI_LIBS)
+$(UNIT_TESTS): $(call objects,$(call test_helpers,unit,test))
+
+# libFuzzer brings its own main()
+ifeq ($(FUZZ),yes)
+$(FUZZ_TESTS): TEST_LIBS = -fsanitize=fuzzer
+else
+$(FUZZ_TESTS): $(call objects,$(call test_helpers,fuzz,fuzz))
+endif
+
+$(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS): $(BUILD)/%: $(O)/%.o $(LIBFIG)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(filter %.o,$^) $(LIBFIG) $(CHECK_LIBS) $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBFIG) $(TEST_LIBS) $(LIBS)
 
-.PHONY: tests
-tests: $(UNIT_TESTS)
+.PHONY: tests fuzz-programs bench-programs
+tests: $(UNIT_TESTS) $(FUZZ_TESTS)
+fuzz-programs: $(FUZZ_TESTS)
+bench-programs: $(BENCH_PROGRAMS)
 
-.PHONY: check
-check: all tests
+
+# Run
+
+.PHONY: run demo stop
+run: all
+	@exec $(BUILD)/ficus-run
+
+demo: all
+	@exec $(BUILD)/ficus-demo
+
+FICUS_RUN_DIR ?= run
+
+stop:
+	@sh tools/stop.sh '$(FICUS_RUN_DIR)/pids/ficus.pid'
 
 
-.PHONY: clean distclean
+# Check.  The driver runs make all and make tests itself, so that a part that
+# does not compile is one failure among the others.
+
+TEST_ENV = FICUS_BUILD='$(abspath $(BUILD))' FICUS_NGINX='$(NGINX)' \
+           FICUS_MODULE='$(abspath $(MODULE))' \
+           FICUS_NATS_SERVER='$(NATS_SERVER)' FICUS_SANITIZE='$(SANITIZE:yes=1)'
+CHECK = +@$(TEST_ENV) CC='$(CC)' MAKE='$(MAKE)' perl tests/run.pl
+
+.PHONY: check check-unit check-nginx check-e2e check-fuzz check-gates
+check:
+	$(CHECK)
+
+check-unit check-nginx check-e2e check-fuzz check-gates:
+	$(CHECK) build $(@:check-%=%)
+
+.PHONY: style layers lengths lint manual
+style layers lengths lint manual:
+	+@MAKE='$(MAKE)' perl tests/run.pl $@
+
+.PHONY: sanitize coverage fuzz bench
+sanitize:
+	@$(MAKE) BUILD=build/sanitize SANITIZE=yes CC=$(or $(SANITIZE_CC),gcc) \
+	    check-programs
+
+coverage:
+	@$(MAKE) BUILD=build/coverage COVERAGE=yes CC=gcc coverage-report
+
+fuzz:
+	@$(MAKE) BUILD=build/fuzz SANITIZE=yes FUZZ=yes CC=clang fuzz-programs
+	@sh tests/fuzz/run.sh build/fuzz $(TIME)
+
+bench: all bench-programs
+	@$(TEST_ENV) sh tests/bench/run.sh
+
+# The tests of what was compiled, without the gates.
+.PHONY: check-programs coverage-report
+check-programs:
+	$(CHECK) build unit nginx e2e fuzz
+
+coverage-report:
+	-$(CHECK) build unit nginx e2e fuzz
+	@sh tests/coverage.sh $(BUILD)
+
+
+# Install
+
+DESTDIR =
+exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
+sbindir = $(exec_prefix)/sbin
+moduledir = $(exec_prefix)/lib/ficus
+mandir = $(prefix)/share/man
+completiondir = $(prefix)/share/bash-completion/completions
+
+MANUALS = $(wildcard docs/man/*.[1-8])
+CONFS = $(wildcard conf/*.conf)
+COMPLETIONS = $(wildcard tools/*/*.bash)
+COMMANDS = $(filter %/ficusctl,$(PROGRAMS))
+
+.PHONY: install uninstall
+install: all
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' \
+	    '$(DESTDIR)$(moduledir)' '$(DESTDIR)$(sysconfdir)' \
+	    '$(DESTDIR)$(completiondir)'
+	install -m 644 $(MODULE) '$(DESTDIR)$(moduledir)'
+	$(if $(WORKERS),install $(WORKERS) '$(DESTDIR)$(sbindir)')
+	$(if $(COMMANDS),install $(COMMANDS) '$(DESTDIR)$(bindir)')
+	@for file in $(CONFS); do \
+	    to='$(DESTDIR)$(sysconfdir)'/$${file##*/}; \
+	    install -v -m 644 $$file "$$to.default"; \
+	    [ -e "$$to" ] || install -v -m 644 $$file "$$to"; \
+	done
+	@for file in $(MANUALS); do \
+	    to='$(DESTDIR)$(mandir)'/man$${file##*.}; \
+	    install -d "$$to" && install -v -m 644 $$file "$$to"; \
+	done
+	@for file in $(COMPLETIONS); do \
+	    install -v -m 644 $$file \
+	        '$(DESTDIR)$(completiondir)'/$$(basename $$file .bash); \
+	done
+
+# Configuration that somebody changed stays.
+uninstall:
+	rm -f '$(DESTDIR)$(moduledir)/$(notdir $(MODULE))' \
+	    $(patsubst %,'$(DESTDIR)$(sbindir)/%',$(notdir $(WORKERS))) \
+	    $(patsubst %,'$(DESTDIR)$(bindir)/%',$(notdir $(COMMANDS))) \
+	    $(patsubst %,'$(DESTDIR)$(completiondir)/%',\
+	        $(notdir $(basename $(COMPLETIONS))))
+	@for file in $(notdir $(MANUALS)); do \
+	    rm -fv '$(DESTDIR)$(mandir)'/man$${file##*.}/$$file; \
+	done
+	@for file in $(CONFS); do \
+	    to='$(DESTDIR)$(sysconfdir)'/$${file##*/}; \
+	    ! cmp -s "$$to" $$file || rm -fv "$$to"; \
+	    rm -fv "$$to.default"; \
+	done
+
+
+# The rest
+
+.PHONY: dist clean distclean help
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=ficus-$(VERSION)/ \
+	    -o build/ficus-$(VERSION).tar.gz HEAD
+
+# What configure wrote stays.
 clean:
 	rm -rf $(filter-out build/config.%,$(wildcard build/*))
 
 distclean:
 	rm -rf build
+
+help:
+	@cat auto/make-help
 
 
 -include $(shell [ ! -d $(O) ] || find $(O) -name '*.d')
