@@ -83,6 +83,10 @@ CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
 LDFLAGS = -pie -pthread $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
 LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(JSON_LIBS) $(CURL_LIBS) -lm
 
+.PHONY: print-flags
+print-flags:
+	@echo '$(strip $(CPPFLAGS) -std=c11 $(WARNINGS) $(WERROR))'
+
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(LDFLAGS)
 

@@ -37,7 +37,7 @@ my @gates = (
     [ headers => 'sh tests/style/headers.sh' ],
     [ banned => 'sh tests/style/banned.sh' ],
     [ commits => 'sh tests/style/commits.sh' ],
-    [ manual => 'sh tests/style/manual.sh' ],
+    [ manual => 'perl tests/style/manual.pl' ],
     [ selftest => 'sh tests/style/selftest.sh' ],
     map { [ "lint-$_" => "sh tests/style/lint.sh $_" ] }
         qw(shell spelling man yaml cppcheck tidy),
@@ -257,7 +257,7 @@ sub judge {
 
     if (!@failed && $parser->has_problems) {
         $bad = 1;
-        $why = trouble($parser);
+        $why = join ', ', trouble($parser), last_line($file);
     }
 
     my @names = $bad ? grep_log($file, qr/^not ok (\d.*)/) : ();
@@ -280,6 +280,10 @@ sub judge {
         '        see ' . relative("$logs/$file");
     progress('');
     print "$line\n";
+
+    if ($bad && ($gate{$file} || $file eq 'build')) {
+        print grep_log($file, qr/^(    .*\n)/, 30);
+    }
 }
 
 
@@ -294,17 +298,26 @@ sub trouble {
 }
 
 
+sub last_line {
+    my ($file) = @_;
+
+    my @lines = grep_log($file, qr/^\s*(?!(?:ok|not ok)\b|1\.\.\d)(\S.*)/, 9999);
+
+    return substr($lines[-1] // '', 0, 100) || ();
+}
+
+
 # The first few things in a file's log that match.
 
 sub grep_log {
-    my ($file, $regex) = @_;
+    my ($file, $regex, $most) = @_;
 
     my @found;
 
     open my $fh, '<', "$logs/$file" or return;
 
     while (my $line = <$fh>) {
-        push @found, $1 if @found < 5 && $line =~ $regex;
+        push @found, $1 if @found < ($most // 5) && $line =~ $regex;
     }
 
     return @found;

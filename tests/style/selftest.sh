@@ -1,0 +1,304 @@
+#!/bin/sh
+#
+# Copyright (C) Ficus authors
+#
+# The gates themselves: a small good project passes each of them, and each of
+# the faults put into it, one at a time, is found and named.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d)
+rc=0
+count=0
+
+trap 'rm -rf "$dir"' EXIT
+
+# A C file: the head that all have, then standard input.
+c_file() {
+    mkdir -p "$dir/$(dirname "$1")"
+    printf '\n/*\n * Copyright (C) Ficus authors\n */\n\n\n' > "$dir/$1"
+    cat >> "$dir/$1"
+}
+
+file() {
+    mkdir -p "$dir/$(dirname "$1")"
+    cat > "$dir/$1"
+}
+
+# The project that has nothing wrong.
+good() {
+    rm -rf "$dir"
+    mkdir -p "$dir"
+
+    for header in fig_log:fig_log fig_store:fig_store common:rfc8259; do
+        name=${header#*:}
+        guard=$(echo "$name" | tr '[:lower:]' '[:upper:]')_H_INCLUDED
+        place=shared
+        [ "${header%:*}" = common ] && place=common
+
+        c_file "$place/$name.h" << END
+#ifndef $guard
+#define $guard
+
+
+int $name(int n);
+
+
+#endif /* $guard */
+END
+    done
+
+    c_file shared/fig_store.c << END
+#include "fig_log.h"
+#include "fig_store.h"
+
+
+static int  calls;
+
+
+int
+fig_store(int n)
+{
+    int          twice;
+    const char  *name;
+
+    name = "ficus_store_calls_total";
+    twice = 2 * n;
+
+    if (twice == 4) {
+        calls++;
+
+    } else {
+        calls += name[0];
+    }
+
+    return fig_log(calls);
+}
+END
+
+    c_file workers/users_v1.c << END
+#include "fig_store.h"
+
+
+static const fig_route_t  routes[] = {
+    { "GET", "/api/users", 0 },
+};
+
+static const fig_setting_t  settings[] = {
+    { "store-uri", "FICUS_STORE", 0 },
+};
+END
+
+    c_file nginx-module/ngx_http_strangler_module.c << END
+static ngx_command_t  commands[] = {
+
+    { ngx_string("strangler_key"),
+      0 },
+
+      ngx_null_command
+};
+END
+
+    file docs/man/users-v1.8 << END
+.Dd November 21, 2026
+.Dt USERS-V1 8
+.Os
+.Sh NAME
+.Nm users-v1
+.Nd first generation of the user service
+.Sh DESCRIPTION
+.Bl -tag -width Ds
+.It Fl -store-uri Ar uri
+The store;
+.Ev FICUS_STORE .
+.It Pa /api/users
+Lists; counts in ficus_store_calls_total and strangler_key.
+.El
+END
+}
+
+gate() {
+    (
+        cd "$dir" || exit 2
+
+        case $1 in
+            manual) perl "$here/manual.pl" ;;
+            lint-*) FICUS_BUILD=$dir/build sh "$here/lint.sh" "${1#lint-}" ;;
+            *)      sh "$here/$1.sh" ;;
+        esac
+    )
+}
+
+# passes GATE: the good project does
+passes() {
+    good
+    count=$((count + 1))
+
+    if ! out=$(gate "$1" 2>&1); then
+        echo "$1 fails on what is right:"
+        echo "$out"
+        rc=1
+    fi
+}
+
+# finds GATE TEXT: the fault just made is found, and told with TEXT
+finds() {
+    count=$((count + 1))
+
+    code=0
+    out=$(gate "$1" 2>&1) || code=$?
+
+    if [ $code -eq 77 ]; then
+        echo "$1: $out, not tested"
+    elif [ $code -eq 0 ] || ! echo "$out" | grep -qF -e "$2"; then
+        echo "$1 does not find what it should call \"$2\" (status $code):"
+        echo "$out"
+        rc=1
+    fi
+
+    good
+}
+
+# edit FILE SED-SCRIPT
+edit() {
+    sed -i -E "$2" "$dir/$1"
+}
+
+for name in style layers lengths headers banned manual lint-shell \
+    lint-spelling lint-man lint-yaml lint-cppcheck
+do
+    passes $name
+done
+
+store=shared/fig_store.c
+
+edit $store 's/2 \* n/2  \*  (n )/'
+finds style "-    twice = "
+edit $store 's/twice = 2/twice =2/'
+finds style "+    twice = 2"
+edit $store 's/^    int          twice/    int twice/'
+finds style "two blanks"
+edit $store 's/^    int          twice/    int      twice/'
+finds style "not aligned"
+edit $store '/^    int  /{h;d}; /^    const/G'
+finds style "not sorted"
+edit $store '/^$/{N;/\n    } else/D}'
+finds style "no empty line before else"
+edit $store 's,(calls\+\+;),\1 // one more,'
+finds style "// comment"
+edit $store 's,^    return,\t return,'
+finds style "tab"
+edit $store 's,return fig_log,return 10000000000000000000 + 10000000000000000000 + 10000000000000000000 + fig_log,'
+finds style "longer than 80"
+edit $store '/^static int/{n;N;d}'
+finds style "two empty lines before a function"
+edit $store '/Copyright/d'
+finds style "no copyright"
+
+edit $store 's/fig_log.h/fig_app.h/'
+finds layers "must not include fig_app"
+edit $store 's/fig_log.h/fig_unheard.h/'
+finds layers "has no level"
+edit $store 's/fig_log.h/users.h/'
+finds layers "shared/ must not include"
+edit shared/fig_log.h 's/^int /#include "fig_hash.h"\n&/'
+echo '#include "fig_log.h"' | c_file shared/fig_hash.c
+finds layers "in a circle"
+edit workers/users_v1.c 's/fig_store.h/orders.h/'
+finds layers "a worker or tool must not"
+echo '#include "../users_v1/main.h"' | c_file workers/orders/main.c
+finds layers "a worker or tool must not"
+edit nginx-module/ngx_http_strangler_module.c '5s/.*/#include "fig_log.h"/'
+finds layers "nginx-module/ must not include"
+edit common/rfc8259.h 's/^int /#include "fig_log.h"\n&/'
+finds layers "common/ must not include"
+
+edit $store "s/^    return/$(printf '    n++;\\n%.0s' $(seq 81))&/"
+finds lengths "fig_store() has"
+edit $store 's/\(int n\)$/(int a, int b, int c, int d, int e, int f, int g)/'
+finds lengths "has 7 parameters"
+seq 601 | file tests/long.pm
+finds lengths "601 lines"
+
+edit shared/fig_log.h 's/int n/size_t n/'
+finds headers "does not compile alone"
+edit shared/fig_log.h 's/FIG_LOG_H_INCLUDED/LOG_H/'
+finds headers "the guard is not"
+
+for call in "strcpy(a, b)" "sprintf(a, b)" "gets(a)" "alloca(1)" "atoi(a)" \
+    "strtok(a, b)" "localtime(t)"
+do
+    edit $store "s/^    return/    (void) $call;\n&/"
+    finds banned "$call"
+done
+
+edit nginx-module/ngx_http_strangler_module.c '5s/.*/void *p = malloc(1);/'
+finds banned "nginx's own"
+edit nginx-module/ngx_http_strangler_module.c '5s/.*/int i = usleep(1);/'
+finds banned "event loop"
+printf 'cd /%s/somebody/ficus\n' home | file build.txt
+finds banned "one machine"
+printf 'echo > /%s/ficus.log\n' tmp | file tests/x.sh
+finds banned "mktemp"
+echo "-----BEGIN RSA PRIVATE"" KEY-----" | file conf/key.pem
+finds banned "private key"
+edit $store "s,^    return,    /* TO""DO: count */\n&,"
+finds banned "write an issue"
+
+edit docs/man/users-v1.8 's/strangler_key/strangler_keys/'
+finds manual "directive strangler_key is not"
+edit docs/man/users-v1.8 's/_calls_total/_calls/'
+finds manual "metric ficus_store_calls_total is not"
+edit docs/man/users-v1.8 's,Pa /api/users,Pa /api/users/id,'
+finds manual "route /api/users is not"
+edit docs/man/users-v1.8 's/-store-uri/-store/'
+finds manual "setting --store-uri is not"
+edit docs/man/users-v1.8 '/Ev/d'
+finds manual "setting FICUS_STORE is not"
+rm "$dir/docs/man/users-v1.8"
+finds manual "there is no docs/man/users-v1.8"
+
+printf '#!/bin/sh\nrm -rf %s/*\n' "\$1" | file x.sh
+finds lint-shell "SC2086"
+echo "It was reci""eved." | file README.md
+finds lint-spelling "received"
+edit docs/man/users-v1.8 's/^\.El$//'
+finds lint-man "users-v1.8"
+printf 'a: 1\na: 2\n' | file k8s/x.yaml
+finds lint-yaml "duplication"
+edit $store 's/^    return/    int  a[2];\n    a[2] = n;\n&/'
+finds lint-cppcheck "out of bounds"
+
+cd "$dir"
+git init -q . && git config user.name x && git config user.email x@localhost
+git commit -q --allow-empty -m "Tests: began"
+
+# message WANTED MESSAGE...: commits.sh says WANTED of a commit
+message() {
+    wanted=$1
+    shift
+    git commit -q --allow-empty "$@"
+    count=$((count + 1))
+
+    out=$(sh "$here/commits.sh" HEAD~1) || true
+
+    if ! echo "$out" | grep -qF -e "$wanted" \
+       || { [ -z "$wanted" ] && [ -n "$out" ]; }
+    then
+        echo "commits does not say \"$wanted\" of: $*"
+        echo "$out"
+        rc=1
+    fi
+}
+
+message "" -m "Module: wrote the zone" -m "It was missing."
+message "is not \`Area: did what\`" -m "fixes"
+message "past tense" -m "Module: fixing the zone"
+message "longer than 72" -m "Module: fixed $(printf '%080d' 0)"
+message "full stop" -m "Module: fixed the zone."
+message "line of the body" -m "Module: fixed it" -m "$(seq -s ' ' 40)"
+
+[ $rc -ne 0 ] || echo "$count faults and samples, all as expected"
+
+exit $rc
