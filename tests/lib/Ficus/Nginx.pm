@@ -15,12 +15,15 @@ package Ficus::Nginx;
 #     }
 #
 # %%GLOBALS%% loads the module, sets daemon, user, pid, error_log and events;
-# %%HTTP%% the temporary paths.  %%MODULE%% and what Ficus::Run expands may be
-# used too.
+# %%HTTP%% the temporary paths; %%ARMS%% defines the upstreams users_v1 and
+# users_v2, two servers in the same nginx (PORT_2, PORT_3) that answer "v1" and
+# "v2"; %%ADMIN%% is a server on PORT_1 with /api/v1/, /metrics and /readyz.
+# %%MODULE%% and what Ficus::Run expands may be used too.
 #
 #     $nginx->conf($text)         writes another configuration
 #     $nginx->check($text)        `nginx -t`: (exit status, what it printed)
 #     $nginx->start               waits until it listens; returns itself
+#     $nginx->start_orphan        start, under a parent that ends (for USR2)
 #     $nginx->reload              waits until only new worker processes serve
 #     $nginx->signal('HUP')       to the master
 #     $nginx->stop                TERM
@@ -28,6 +31,7 @@ package Ficus::Nginx;
 #     $nginx->kill                SIGKILL to the master and all its workers
 #     $nginx->master, ->workers   process ids
 #     $nginx->log                 the error log so far
+#     $nginx->preload($path)      a shared object for the next start
 #
 # Environment: FICUS_NGINX is the program (default: from PATH or /usr/sbin),
 # FICUS_MODULE the module (default: build/ngx_http_strangler_module.so),
@@ -104,7 +108,22 @@ sub _expand {
         "        ${_}_temp_path %%DIR%%/$name-$_;"
     } qw(client_body proxy fastcgi uwsgi scgi);
 
-    $text =~ s/%%HTTP%%/access_log off;\n$paths/g;
+    $text =~ s/%%HTTP%%/access_log off; keepalive_requests 100000;\n$paths/g;
+
+    $text =~ s/%%ARMS%%/
+        upstream users_v1 { server 127.0.0.1:%%PORT_2%%; }
+        upstream users_v2 { server 127.0.0.1:%%PORT_3%%; }
+        server { listen 127.0.0.1:%%PORT_2%%; return 200 v1; }
+        server { listen 127.0.0.1:%%PORT_3%%; return 200 v2; }/g;
+
+    $text =~ s/%%ADMIN%%/
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            location \/api\/v1\/ { strangler_api; }
+            location = \/metrics { strangler_metrics; }
+            location = \/readyz { strangler_ready; }
+        }/g;
+
     $text =~ s/%%MODULE%%/$self->{module}/g;
 
     return $text;
@@ -124,7 +143,7 @@ sub check {
     if ($pid == 0) {
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
-        $ENV{LD_PRELOAD} = $self->_preload;
+        $ENV{LD_PRELOAD} = $self->_preload // '';
         { exec { $self->{program} } $self->{program}, '-t',
             '-p', $self->{t}->dir, '-c', $path,
             '-e', $self->{t}->dir . '/check/early.log'; }
@@ -140,14 +159,21 @@ sub check {
 sub _preload {
     my ($self) = @_;
 
-    return '' if !$ENV{FICUS_SANITIZE};
+    my @objects = @{$self->{objects} // []};
 
-    $self->{preload} //= do {
+    if ($ENV{FICUS_SANITIZE}) {
         my $libs = `ldd '$self->{module}'`;
-        $libs =~ /lib(?:clang_rt\.)?asan\S* => (\S+)/ ? $1 : '';
-    };
+        unshift @objects, $libs =~ /lib(?:clang_rt\.)?asan\S* => (\S+)/;
+    }
 
-    return $self->{preload};
+    return @objects ? join ' ', @objects : undef;
+}
+
+
+sub preload {
+    my ($self, $path) = @_;
+
+    push @{$self->{objects}}, $path;
 }
 
 
@@ -159,21 +185,46 @@ sub start {
 
     $self->{process} = $self->{runs}++ ? "$name-$self->{runs}" : $name;
 
-    my $pid;
-
     $t->spawn($self->{process},
-        command => [
-            $self->{program}, '-p', $t->dir, '-c', "$name.conf",
-            '-e', "logs/$name-early.log",
-        ],
-        env => { LD_PRELOAD => $self->_preload || undef },
+        command => [ $self->_command ],
+        env => { LD_PRELOAD => $self->_preload },
         timeout => 30,
         ready => sub {
-            $pid //= $t->pid($self->{process});
-            return $t->read("$name.pid") eq "$pid\n" && $self->workers;
+            $t->read("$name.pid") eq $t->pid($self->{process}) . "\n"
+                && $self->workers;
         });
 
     return $self;
+}
+
+
+sub start_orphan {
+    my ($self) = @_;
+
+    $self->{process} = "$self->{name}-parent";
+    $self->{orphan} = 1;
+
+    $self->{t}->spawn($self->{process},
+        env => { LD_PRELOAD => $self->_preload },
+        command => [ 'sh', '-c', '"$@" & while [ ! -e "$0" ]; do sleep 0.1; done',
+            $self->{t}->dir . '/up', $self->_command ],
+        timeout => 30,
+        ready => sub { $self->master && $self->workers });
+
+    $self->{t}->write('up', '');
+    $self->{t}->forget($self->{process});
+
+    return $self;
+}
+
+
+sub _command {
+    my ($self) = @_;
+
+    my ($dir, $name) = ($self->{t}->dir, $self->{name});
+
+    return ($self->{program}, '-p', $dir, '-c', "$dir/$name.conf",
+        '-e', "$dir/logs/$name-early.log");
 }
 
 
@@ -231,7 +282,8 @@ sub kill {
 sub master {
     my ($self) = @_;
 
-    return $self->{t}->pid($self->{process});
+    return $self->{orphan} ? $self->{t}->read("$self->{name}.pid") || 0
+        : $self->{t}->pid($self->{process});
 }
 
 
