@@ -199,7 +199,7 @@ $(BUILD)/nginx-asan: Makefile
 	@chmod +x $@
 
 .PHONY: nginx
-nginx: $(NGINX_OBJS)/Makefile $(filter %/nginx-asan,$(NGINX))
+nginx: $(NGINX_OBJS)/Makefile $(if $(filter %/nginx-asan,$(NGINX)),$(BUILD)/nginx-asan)
 	+$(Q)$(NGINX_MAKE) $(if $(NGINX_BIN),,binary) modules
 	@cmp -s $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
 	|| { cp $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
@@ -362,6 +362,8 @@ uninstall:
 .PHONY: dist clean distclean help
 dist:
 	@mkdir -p build
+	@git rev-parse HEAD > /dev/null 2>&1 \
+	|| { echo 'make dist needs the git repository' >&2; exit 1; }
 	git archive --format=tar.gz --prefix=ficus-$(VERSION)/ \
 	    -o build/ficus-$(VERSION).tar.gz HEAD
 
