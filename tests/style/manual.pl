@@ -26,16 +26,26 @@ sub module {
     my @files = @_ or return;
 
     my $source = join "\n", map { content($_) } @files;
-    my @directives = directives($source);
+    my %found = (
+        directive => [ directives($source) ],
+        variable => [ variables($source) ],
+        metric => [ metrics($source) ],
+        route => [ admin_routes($source) ],
+    );
 
-    if ($source =~ /ngx_command_t/ && !@directives) {
-        complain('nginx-module: no directive was recognized');
+    for my $what (sort keys %found) {
+        wanted($what, 'docs/man', $all, @{$found{$what}});
     }
 
-    wanted('directive', 'docs/man', $all, @directives);
-    wanted('variable', 'docs/man', $all, variables($source));
-    wanted('metric', 'docs/man', $all, metrics($source));
-    wanted('route', 'docs/man', $all, admin_routes($source));
+    # the tables may come to look different from what is expected here
+    my %sign = (directive => qr/ngx_command_t/,
+                variable => qr/ngx_http_add_variable/,
+                metric => qr/# TYPE/);
+
+    for my $what (sort keys %sign) {
+        next if $source !~ $sign{$what} || @{$found{$what}};
+        complain("nginx-module: no $what was recognized");
+    }
 }
 
 
