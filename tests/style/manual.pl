@@ -156,12 +156,13 @@ sub routes {
 }
 
 
-# Rows of the admin API's table: { ngx_string("/splits/{name}"),
+# Rows of the admin API's table: { ngx_string("/weights"), is what follows
+# splits/NAME
 
 sub admin_routes {
     my ($source) = @_;
 
-    return $source =~ /ngx_string\("(\/[a-z][^"]*)"\)/g;
+    return map { "splits/NAME$_" } $source =~ /ngx_string\("(\/[a-z][^"]*)"\)/g;
 }
 
 

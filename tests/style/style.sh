@@ -33,13 +33,9 @@ if [ $# -eq 0 ]; then
     exit 0
 fi
 
-# uncrustify knows neither nginx's six columns before the end of a table, nor
-# its bit fields, nor an attribute on a line of its own
 layout() {
     uncrustify -q -l C -c "$here/uncrustify.cfg" -f "$1" \
-    | sed -E -e 's/^    (ngx_[a-z_]*null_[a-z]+)$/      \1/' \
-             -e 's/^( +unsigned +[a-z_0-9]+) : ([0-9]+);/\1:\2;/' \
-             -e 's/^FIG_(NODISCARD|PRINTF\(.*\));$/    &/'
+    | awk -f "$here/layout.awk" "$1" -
 }
 
 for file do
