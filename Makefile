@@ -35,7 +35,8 @@ ifneq ($(filter-out $(unconfigured),$(goals)),)
 include build/config.mk
 endif
 
-build/config.mk: build/config.stamp ;
+build/config.mk: build/config.stamp
+	@[ -f $@ ] || ./configure $(CONFIGURE_ARGS)
 
 build/config.stamp: configure VERSION \
     $(filter-out auto/nginx-objs auto/packages auto/install-deps \
@@ -62,7 +63,7 @@ INSTRUMENT = -fsanitize=address,undefined -fno-sanitize-recover=all \
 # nginx reads whole words from strings where the processor can
 NGINX_DEFINES = -DNGX_HAVE_NONALIGNED=0 -DNGX_DEBUG_PALLOC=1
 else
-HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 HARDEN_LD = -Wl,-z,relro,-z,now
 endif
 
