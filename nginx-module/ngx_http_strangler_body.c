@@ -1,0 +1,188 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "ngx_http_strangler_api.h"
+
+
+static void ngx_http_strangler_call_cleanup(void *data);
+static void ngx_http_strangler_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_strangler_collect(ngx_http_strangler_call_t *call);
+static ngx_int_t ngx_http_strangler_body_done(
+    ngx_http_strangler_call_t *call);
+
+
+/*
+ * Reads without nginx's own buffering: it would write a large body to a file
+ * before we could say that it is too large.
+ */
+
+ngx_int_t
+ngx_http_strangler_read_body(ngx_http_strangler_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_strangler_call_cleanup;
+    cln->data = call;
+
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_strangler_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* the call is found by this handler; a client may go while we wait */
+
+static void
+ngx_http_strangler_call_cleanup(void *data)
+{
+    ngx_http_strangler_call_t *call = data;
+
+    if (call->dir != NGX_INVALID_FILE) {
+        ngx_http_strangler_unlock(call->dir, ngx_cycle->log);
+        call->dir = NGX_INVALID_FILE;
+    }
+}
+
+
+ngx_http_strangler_call_t *
+ngx_http_strangler_find_call(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_strangler_call_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_strangler_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_strangler_call_t  *call;
+
+    call = ngx_http_strangler_find_call(r);
+
+    for ( ;; ) {
+        rc = ngx_http_strangler_collect(call);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        if (!r->reading_body) {
+            rc = ngx_http_strangler_body_done(call);
+
+            if (rc == NGX_DONE) {
+                return;
+            }
+
+            break;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            r->read_event_handler = ngx_http_strangler_body_handler;
+            return;
+        }
+
+        if (rc != NGX_OK && rc != NGX_AGAIN) {
+            break;
+        }
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* NGX_OK, or what the answer came to */
+
+static ngx_int_t
+ngx_http_strangler_collect(ngx_http_strangler_call_t *call)
+{
+    size_t                size;
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+    ngx_http_request_t   *r;
+
+    r = call->request;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!ngx_buf_in_memory(b)) {
+            continue;
+        }
+
+        size = (call->body.last - call->body.start) + (b->last - b->pos);
+
+        if (size > NGX_HTTP_STRANGLER_BODY_MAX) {
+            return ngx_http_strangler_problem(call,
+                                          NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                          "the body is larger than 64 KiB");
+        }
+
+        ngx_http_strangler_out_data(&call->body, b->pos, b->last - b->pos);
+
+        b->pos = b->last;
+    }
+
+    r->request_body->bufs = NULL;
+
+    return call->body.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_OK;
+}
+
+
+/* NGX_DONE when the change goes on by itself */
+
+static ngx_int_t
+ngx_http_strangler_body_done(ngx_http_strangler_call_t *call)
+{
+    ngx_int_t            rc;
+    struct json_object  *body;
+
+    body = ngx_http_strangler_parse(call);
+
+    if (body == NULL) {
+        return ngx_http_strangler_problem(call, NGX_HTTP_BAD_REQUEST,
+                                          call->detail);
+    }
+
+    rc = call->route->parse(call, body);
+
+    json_object_put(body);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->errors.nelts) {
+        return ngx_http_strangler_problem(call, NGX_HTTP_BAD_REQUEST,
+                                          call->detail);
+    }
+
+    return ngx_http_strangler_change(call);
+}

@@ -1,0 +1,261 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "ngx_http_strangler.h"
+#include <sys/file.h>
+
+
+static ngx_int_t ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name,
+    u_char *text, ssize_t *len, ngx_log_t *log);
+static ngx_int_t ngx_http_strangler_write_temp(
+    ngx_http_strangler_split_t *split, u_char *text, size_t len,
+    ngx_log_t *log);
+
+
+/*
+ * Between processes a change holds flock() on the state directory.  Every
+ * holder opens it anew, so two changes of one process exclude each other too,
+ * and the kernel frees it when a process dies.
+ *
+ * NGX_OK with *fd set, NGX_AGAIN when somebody has it, NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_http_strangler_lock(ngx_http_strangler_split_t *split, ngx_fd_t *fd,
+    ngx_log_t *log)
+{
+    *fd = open((char *) split->state_dir.data,
+               O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (*fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      ngx_open_file_n " \"%V\" failed", &split->state_dir);
+        return NGX_ERROR;
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_errno == NGX_EAGAIN) {
+        ngx_http_strangler_unlock(*fd, log);
+        return NGX_AGAIN;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                  "flock() \"%V\" failed", &split->state_dir);
+
+    ngx_http_strangler_unlock(*fd, log);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_strangler_unlock(ngx_fd_t fd, ngx_log_t *log)
+{
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " of a state directory failed");
+    }
+}
+
+
+/*
+ * NGX_OK, NGX_DECLINED when there is no file, NGX_ABORT when it is corrupt,
+ * NGX_ERROR when it cannot be read.
+ */
+
+ngx_int_t
+ngx_http_strangler_read(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_image_t *image, ngx_log_t *log)
+{
+    u_char     text[NGX_HTTP_STRANGLER_FILE_MAX];
+    ssize_t    len;
+    ngx_fd_t   fd;
+    ngx_int_t  rc;
+
+    fd = open((char *) split->state_file.data, O_RDONLY|O_CLOEXEC);
+
+    if (fd == NGX_INVALID_FILE) {
+
+        if (ngx_errno == NGX_ENOENT) {
+            return NGX_DECLINED;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                      ngx_open_file_n " state file \"%V\" failed",
+                      &split->state_file);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_strangler_read_file(fd, &split->state_file, text, &len,
+                                      log);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", &split->state_file);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_strangler_decode(&split->name, text, text + len, image);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "state file \"%V\" was written by another version",
+                      &split->state_file);
+        return NGX_ERROR;
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ABORT;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name, u_char *text,
+    ssize_t *len, ngx_log_t *log)
+{
+    ssize_t  n;
+
+    *len = 0;
+
+    for ( ;; ) {
+        n = ngx_read_fd(fd, text + *len, NGX_HTTP_STRANGLER_FILE_MAX - *len);
+
+        if (n == -1) {
+
+            if (ngx_errno == NGX_EINTR) {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                          ngx_read_fd_n " state file \"%V\" failed", name);
+            return NGX_ERROR;
+        }
+
+        if (n == 0) {
+            return NGX_OK;
+        }
+
+        *len += n;
+
+        if (*len == NGX_HTTP_STRANGLER_FILE_MAX) {
+            return NGX_ABORT;
+        }
+    }
+}
+
+
+/*
+ * Durable when it returns NGX_OK.  Called in a thread: no pool, no request.
+ * dir is the directory that ngx_http_strangler_lock() opened.
+ */
+
+ngx_int_t
+ngx_http_strangler_write(ngx_http_strangler_split_t *split, ngx_fd_t dir,
+    u_char *text, size_t len, ngx_log_t *log)
+{
+    if (ngx_http_strangler_write_temp(split, text, len, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_rename_file(split->temp_file.data, split->state_file.data)
+        == NGX_FILE_ERROR)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      ngx_rename_file_n " \"%V\" to \"%V\" failed",
+                      &split->temp_file, &split->state_file);
+        (void) ngx_delete_file(split->temp_file.data);
+        return NGX_ERROR;
+    }
+
+    if (fsync(dir) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "fsync() \"%V\" failed", &split->state_dir);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_write_temp(ngx_http_strangler_split_t *split, u_char *text,
+    size_t len, ngx_log_t *log)
+{
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_err_t   err;
+    char       *what;
+
+    /* another user's, if the master or an earlier run was killed */
+
+    if (ngx_delete_file(split->temp_file.data) == NGX_FILE_ERROR
+        && ngx_errno != NGX_ENOENT)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      ngx_delete_file_n " \"%V\" failed", &split->temp_file);
+        return NGX_ERROR;
+    }
+
+    fd = open((char *) split->temp_file.data,
+              O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      ngx_open_file_n " \"%V\" failed", &split->temp_file);
+        return NGX_ERROR;
+    }
+
+    while (len) {
+        n = ngx_write_fd(fd, text, len);
+
+        if (n == -1) {
+
+            if (ngx_errno == NGX_EINTR) {
+                continue;
+            }
+
+            what = ngx_write_fd_n;
+            goto failed;
+        }
+
+        text += n;
+        len -= n;
+    }
+
+    if (fsync(fd) == -1) {
+        what = "fsync()";
+        goto failed;
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", &split->temp_file);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    err = ngx_errno;
+
+    ngx_log_error(NGX_LOG_CRIT, log, err, "%s \"%V\" failed", what,
+                  &split->temp_file);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", &split->temp_file);
+    }
+
+    (void) ngx_delete_file(split->temp_file.data);
+
+    return NGX_ERROR;
+}

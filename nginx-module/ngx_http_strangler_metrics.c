@@ -1,0 +1,245 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "ngx_http_strangler_api.h"
+
+
+typedef void (*ngx_http_strangler_arm_metric_pt)(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+
+
+typedef struct {
+    char                              *name;
+    char                              *type;
+    char                              *help;
+    ngx_http_strangler_arm_metric_pt   arm;
+    ngx_http_strangler_arm_metric_pt   split;
+} ngx_http_strangler_family_t;
+
+
+static void ngx_http_strangler_metric_requests(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_weight(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_responses(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_seconds(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_generation(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_overrides(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+
+
+static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
+
+    { "requests_total", "counter",
+      "Requests by the arm chosen and by what decided.",
+      ngx_http_strangler_metric_requests, NULL },
+
+    { "weight", "gauge",
+      "Weight of an arm in per cent.",
+      ngx_http_strangler_metric_weight, NULL },
+
+    { "responses_total", "counter",
+      "Responses by the arm that served and by status code.",
+      ngx_http_strangler_metric_responses, NULL },
+
+    { "seconds", "histogram",
+      "Time from asking for a server to the end of its response.",
+      ngx_http_strangler_metric_seconds, NULL },
+
+    { "generation", "gauge",
+      "Generation of the weights.",
+      NULL, ngx_http_strangler_metric_generation },
+
+    { "overrides_ignored_total", "counter",
+      "Overrides that were not allowed or named no arm.",
+      NULL, ngx_http_strangler_metric_overrides },
+
+    { NULL, NULL, NULL, NULL, NULL }
+};
+
+
+/* in seconds, as in ngx_http_strangler_bounds */
+
+static char  *ngx_http_strangler_le[NGX_HTTP_STRANGLER_BOUNDS + 1] = {
+    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1",
+    "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"
+};
+
+
+ngx_int_t
+ngx_http_strangler_metrics_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                            rc;
+    ngx_uint_t                           i, n;
+    ngx_http_strangler_out_t             out;
+    ngx_http_strangler_split_t         **split;
+    ngx_http_strangler_main_conf_t      *mcf;
+    const ngx_http_strangler_family_t   *f;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_strangler_not_allowed(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_strangler_module);
+    split = mcf->splits.elts;
+
+    ngx_http_strangler_out_init(&out, r->pool);
+
+    for (f = ngx_http_strangler_families; f->name; f++) {
+
+        ngx_http_strangler_out(&out, "# HELP ficus_split_%s %s\n"
+                               "# TYPE ficus_split_%s %s\n",
+                               f->name, f->help, f->name, f->type);
+
+        for (i = 0; i < mcf->splits.nelts; i++) {
+
+            if (f->split) {
+                f->split(split[i], 0, &out);
+                continue;
+            }
+
+            for (n = 0; n < split[i]->narms; n++) {
+                f->arm(split[i], n, &out);
+            }
+        }
+    }
+
+    return ngx_http_strangler_send(r, NGX_HTTP_OK,
+                                   "text/plain; version=0.0.4; charset=utf-8",
+                                   &out);
+}
+
+
+static void
+ngx_http_strangler_metric_requests(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                  i;
+    ngx_http_strangler_lane_t   sum;
+
+    ngx_http_strangler_sum(split, arm, &sum);
+
+    for (i = 0; i < ngx_http_strangler_decided_n; i++) {
+        ngx_http_strangler_out(out, "ficus_split_requests_total{split=\"%V\","
+                               "arm=\"%V\",decided=\"%V\"} %uA\n",
+                               &split->name, &split->arm[arm].name,
+                               &ngx_http_strangler_decided_names[i],
+                               sum.requests[i]);
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_weight(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t   i, weight;
+    static char *kind[] = { "configured", "effective" };
+
+    if (split->local->word != split->sh->word) {
+        ngx_http_strangler_refresh(split);
+    }
+
+    weight = split->local->weights.weight[arm];
+
+    for (i = 0; i < 2; i++) {
+        ngx_http_strangler_out(out, "ficus_split_weight{split=\"%V\","
+                               "arm=\"%V\",kind=\"%s\"} %ui.%02ui\n",
+                               &split->name, &split->arm[arm].name, kind[i],
+                               weight / 100, weight % 100);
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_responses(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                  i;
+    ngx_http_strangler_lane_t   sum;
+
+    ngx_http_strangler_sum(split, arm, &sum);
+
+    for (i = 0; /* void */ ; i++) {
+        ngx_http_strangler_out(out, "ficus_split_responses_total{"
+                               "split=\"%V\",arm=\"%V\",code=",
+                               &split->name, &split->arm[arm].name);
+
+        if (ngx_http_strangler_codes[i] == 0) {
+            break;
+        }
+
+        ngx_http_strangler_out(out, "\"%ui\"} %uA\n",
+                               ngx_http_strangler_codes[i], sum.code[i]);
+    }
+
+    ngx_http_strangler_out(out, "\"other\"} %uA\n", sum.code[i]);
+}
+
+
+static void
+ngx_http_strangler_metric_seconds(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_atomic_uint_t           n;
+    ngx_http_strangler_lane_t   sum;
+
+    ngx_http_strangler_sum(split, arm, &sum);
+
+    n = 0;
+    name = &split->arm[arm].name;
+
+    for (i = 0; i <= NGX_HTTP_STRANGLER_BOUNDS; i++) {
+        n += sum.bound[i];
+
+        ngx_http_strangler_out(out, "ficus_split_seconds_bucket{split=\"%V\","
+                               "arm=\"%V\",le=\"%s\"} %uA\n", &split->name,
+                               name, ngx_http_strangler_le[i], n);
+    }
+
+    ngx_http_strangler_out(out, "ficus_split_seconds_sum{split=\"%V\","
+                           "arm=\"%V\"} %uA.%09uA\n", &split->name, name,
+                           sum.nsec / 1000000000, sum.nsec % 1000000000);
+    ngx_http_strangler_out(out, "ficus_split_seconds_count{split=\"%V\","
+                           "arm=\"%V\"} %uA\n", &split->name, name, n);
+}
+
+
+static void
+ngx_http_strangler_metric_generation(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_out(out, "ficus_split_generation{split=\"%V\"} %uA\n",
+                           &split->name, split->sh->word >> 1);
+}
+
+
+static void
+ngx_http_strangler_metric_overrides(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_out(out, "ficus_split_overrides_ignored_total{"
+                           "split=\"%V\"} %uA\n", &split->name,
+                           split->sh->overrides_ignored);
+}

@@ -1,0 +1,584 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "ngx_http_strangler.h"
+
+
+#define NGX_HTTP_STRANGLER_TOKEN_MAX  4096
+
+
+static ngx_int_t ngx_http_strangler_post_read_handler(ngx_http_request_t *r);
+static char *ngx_http_strangler_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_strangler_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_strangler_api_token_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
+    ngx_str_t *token);
+static char *ngx_http_strangler_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_strangler_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_http_strangler_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_strangler_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_strangler_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_strangler_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_strangler_default_hosts(ngx_conf_t *cf,
+    ngx_http_strangler_loc_conf_t *conf);
+static ngx_int_t ngx_http_strangler_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_strangler_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_strangler_init_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  ngx_http_strangler_commands[] = {
+
+    { ngx_string("strangler"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_conf_split,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_key"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_conf_key,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("arm"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE123,
+      ngx_http_strangler_conf_arm,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_override"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE123,
+      ngx_http_strangler_conf_override,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_pin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_http_strangler_conf_pin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_strangler_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_api_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_api_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_api_token_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_strangler_api_token_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_strangler_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_ready"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_strangler_ready,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_strangler_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_strangler_init,               /* postconfiguration */
+
+    ngx_http_strangler_create_main_conf,   /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_http_strangler_create_srv_conf,    /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_strangler_create_loc_conf,    /* create location configuration */
+    ngx_http_strangler_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_strangler_module = {
+    NGX_MODULE_V1,
+    &ngx_http_strangler_module_ctx,        /* module context */
+    ngx_http_strangler_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_strangler_init_module,        /* init module */
+    ngx_http_strangler_init_process,       /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+const ngx_uint_t  ngx_http_strangler_codes[] = {
+    200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308,
+    400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 429,
+    500, 501, 502, 503, 504, 0
+};
+
+
+const ngx_str_t  ngx_http_strangler_decided_names[] = {
+    ngx_string("pin"),
+    ngx_string("override"),
+    ngx_string("key"),
+    ngx_string("keyless")
+};
+
+
+static ngx_int_t
+ngx_http_strangler_post_read_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_strangler_strip(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static char *
+ngx_http_strangler_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_strangler_loc_conf_t *lcf = conf;
+
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_strangler_api_loc_t    *api;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    if (lcf->api != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "cannot be used in a location given by a regular expression";
+    }
+#endif
+
+    if (clcf->exact_match || clcf->named) {
+        return "needs a location given by a prefix";
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
+
+    api = ngx_array_push(&mcf->apis);
+    if (api == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    api->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    api->lcf = lcf;
+    api->location = clcf->name;
+
+    lcf->api = 1;
+    clcf->handler = ngx_http_strangler_api_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_strangler_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_strangler_loc_conf_t *lcf = conf;
+
+    ngx_str_t   *value, *host;
+    ngx_uint_t   i;
+
+    if (lcf->hosts != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    lcf->hosts = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (lcf->hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid host name \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        host = ngx_array_push(lcf->hosts);
+        if (host == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *host = value[i];
+
+        if (host->len > 2 && host->data[0] == '['
+            && host->data[host->len - 1] == ']')
+        {
+            host->data++;
+            host->len -= 2;
+        }
+
+        ngx_strlow(host->data, host->data, host->len);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_strangler_api_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_strangler_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value, file;
+
+    if (lcf->token.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    file = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_strangler_read_token(cf, &file, &lcf->token);
+}
+
+
+static char *
+ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
+    ngx_str_t *token)
+{
+    ssize_t   n;
+    u_char   *p;
+    ngx_fd_t  fd;
+
+    p = ngx_pnalloc(cf->pool, NGX_HTTP_STRANGLER_TOKEN_MAX);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(file->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", file);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, p, NGX_HTTP_STRANGLER_TOKEN_MAX);
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed", file);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", file);
+    }
+
+    if (n == -1) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (n == NGX_HTTP_STRANGLER_TOKEN_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "token file \"%V\" is too large", file);
+        return NGX_CONF_ERROR;
+    }
+
+    if (n && p[n - 1] == LF) {
+        n--;
+    }
+
+    if (n && p[n - 1] == CR) {
+        n--;
+    }
+
+    if (n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "token file \"%V\" is empty", file);
+        return NGX_CONF_ERROR;
+    }
+
+    token->data = p;
+    token->len = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_strangler_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_strangler_metrics_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_strangler_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_strangler_ready_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                       i;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_strangler_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->splits, cf->pool, 4,
+                       sizeof(ngx_http_strangler_split_t *))
+        != NGX_OK
+        || ngx_array_init(&mcf->zones, cf->pool, 4,
+                          sizeof(ngx_http_strangler_zone_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->pins, cf->pool, 4, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->apis, cf->pool, 4,
+                          sizeof(ngx_http_strangler_api_loc_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    for (i = 0; ngx_http_strangler_codes[i]; i++) { /* void */ }
+
+    ngx_memset(mcf->code, (int) i, sizeof(mcf->code));
+
+    while (i--) {
+        mcf->code[ngx_http_strangler_codes[i]] = (u_char) i;
+    }
+
+    return mcf;
+}
+
+
+static void *
+ngx_http_strangler_create_srv_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     scf->split = NULL;
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_strangler_srv_conf_t));
+}
+
+
+static void *
+ngx_http_strangler_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_strangler_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     lcf->token = { 0, NULL };
+     */
+
+    lcf->pin = NGX_CONF_UNSET_PTR;
+    lcf->hosts = NGX_CONF_UNSET_PTR;
+    lcf->api = NGX_CONF_UNSET;
+
+    return lcf;
+}
+
+
+static char *
+ngx_http_strangler_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_strangler_loc_conf_t *prev = parent;
+    ngx_http_strangler_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_ptr_value(conf->pin, prev->pin, NULL);
+    ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
+    ngx_conf_merge_str_value(conf->token, prev->token, "");
+
+    if (conf->hosts == NULL
+        && ngx_http_strangler_default_hosts(cf, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->api != 1) {
+        return NGX_CONF_OK;
+    }
+
+    /* the handler sets its own limit, to answer in its own format */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->client_max_body_size = 0;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_strangler_default_hosts(ngx_conf_t *cf,
+    ngx_http_strangler_loc_conf_t *conf)
+{
+    ngx_str_t  *host;
+
+    conf->hosts = ngx_array_create(cf->pool, 3, sizeof(ngx_str_t));
+    if (conf->hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    host = ngx_array_push_n(conf->hosts, 3);
+    if (host == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&host[0], "127.0.0.1");
+    ngx_str_set(&host[1], "localhost");
+    ngx_str_set(&host[2], "::1");
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt             *h;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    if (ngx_http_strangler_conf_check(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
+
+    if (mcf->splits.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_strangler_post_read_handler;
+
+    return NGX_OK;
+}
+
+
+/* the configuration is certain now; a failure here would end the master */
+
+static ngx_int_t
+ngx_http_strangler_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_http_strangler_split_t      **split;
+    ngx_http_strangler_main_conf_t   *mcf;
+
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_strangler_module);
+    if (mcf == NULL) {
+        return NGX_OK;
+    }
+
+    split = mcf->splits.elts;
+
+    for (i = 0; i < mcf->splits.nelts; i++) {
+        ngx_http_strangler_settle(split[i], cycle->log);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_http_strangler_split_t      **split;
+    ngx_http_strangler_main_conf_t   *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_strangler_module);
+    if (mcf == NULL) {
+        return NGX_OK;
+    }
+
+    split = mcf->splits.elts;
+
+    for (i = 0; i < mcf->splits.nelts; i++) {
+        ngx_http_strangler_lanes(split[i], ngx_worker);
+        ngx_http_strangler_catch_up(split[i], cycle->log);
+        ngx_http_strangler_refresh(split[i]);
+    }
+
+    return NGX_OK;
+}

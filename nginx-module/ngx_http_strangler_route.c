@@ -1,0 +1,284 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "ngx_http_strangler.h"
+
+
+static ngx_int_t ngx_http_strangler_pinned(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split);
+static ngx_int_t ngx_http_strangler_overridden(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split);
+static ngx_uint_t ngx_http_strangler_override_allowed(ngx_http_request_t *r,
+    ngx_http_strangler_override_t *o);
+static ngx_uint_t ngx_http_strangler_has_cookies(ngx_http_request_t *r);
+static void ngx_http_strangler_choose(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx);
+
+
+/*
+ * The one decision of this request: made by whoever asks first, a variable or
+ * the upstream.  A pin of the present location wins over an earlier decision.
+ */
+
+ngx_http_strangler_ctx_t *
+ngx_http_strangler_decide(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split)
+{
+    ngx_int_t                       arm;
+    ngx_http_strangler_ctx_t       *ctx;
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    ctx = ngx_http_strangler_find_ctx(r, split);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
+
+    if (lcf->pin) {
+        arm = ngx_http_strangler_pinned(r, split);
+
+    } else {
+        arm = NGX_DECLINED;
+    }
+
+    if (ctx && (arm == NGX_DECLINED || arm == ctx->arm)) {
+        return ctx;
+    }
+
+    if (split->local->word != split->sh->word) {
+        ngx_http_strangler_refresh(split);
+    }
+
+    if (ctx == NULL) {
+        ctx = ngx_http_strangler_add_ctx(r, split);
+        if (ctx == NULL) {
+            return NULL;
+        }
+    }
+
+    ctx->generation = split->local->generation;
+    ctx->bucket = NGX_HTTP_STRANGLER_SLOTS;
+
+    if (arm != NGX_DECLINED) {
+        ctx->arm = (uint8_t) arm;
+        ctx->decided = ngx_http_strangler_pin;
+
+    } else {
+        ngx_http_strangler_choose(r, split, ctx);
+    }
+
+    (void) ngx_atomic_fetch_add(
+                     &split->arm[ctx->arm].lane->requests[ctx->decided], 1);
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_pinned(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split)
+{
+    ngx_int_t                       arm;
+    ngx_str_t                       value;
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
+
+    if (ngx_http_strangler_value(r, lcf->pin, &value) != NGX_OK
+        || value.len == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    arm = ngx_http_strangler_find_arm(split, value.data, value.len);
+
+    if (arm == NGX_DECLINED
+        && ngx_http_strangler_find_ctx(r, split) == NULL)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"strangler_pin\" value \"%V\" is no arm of split "
+                      "\"%V\"", &value, &split->name);
+    }
+
+    return arm;
+}
+
+
+static void
+ngx_http_strangler_choose(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_int_t                    arm;
+    ngx_str_t                    key;
+    ngx_uint_t                   i, n;
+    ngx_http_strangler_local_t  *local;
+
+    if (split->override.enabled) {
+        arm = ngx_http_strangler_overridden(r, split);
+
+        if (arm != NGX_DECLINED) {
+            ctx->arm = (uint8_t) arm;
+            ctx->decided = ngx_http_strangler_override;
+            return;
+        }
+    }
+
+    local = split->local;
+
+    for (i = 0; i < split->nkeys; i++) {
+
+        if (ngx_http_strangler_value(r, &split->key[i], &key) != NGX_OK
+            || key.len == 0)
+        {
+            continue;
+        }
+
+        ctx->bucket = (uint16_t) ngx_http_strangler_bucket(split->salt.data,
+                                       split->salt.len, key.data, key.len);
+        ctx->arm = local->slot[ctx->bucket];
+        ctx->decided = ngx_http_strangler_key;
+        return;
+    }
+
+    n = ngx_atomic_fetch_add(&split->sh->keyless, 1);
+
+    ctx->arm = (uint8_t) ngx_http_strangler_keyless(n, &local->weights);
+    ctx->decided = ngx_http_strangler_keyless_e;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_overridden(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split)
+{
+    ngx_int_t                       arm;
+    ngx_str_t                      *header, value;
+    ngx_http_variable_value_t      *v;
+    ngx_http_strangler_override_t  *o;
+
+    o = &split->override;
+    value.len = 0;
+
+    if (o->header_index != NGX_ERROR) {
+
+        if (o->own_header) {
+            header = ngx_http_strangler_stripped(r, &o->header);
+
+            if (header) {
+                value = *header;
+            }
+
+        } else {
+            v = ngx_http_get_flushed_variable(r, o->header_index);
+
+            if (v && !v->not_found) {
+                value.len = v->len;
+                value.data = v->data;
+            }
+        }
+    }
+
+    if (value.len == 0 && o->cookie_index != NGX_ERROR
+        && ngx_http_strangler_has_cookies(r))
+    {
+        v = ngx_http_get_flushed_variable(r, o->cookie_index);
+
+        if (v && !v->not_found) {
+            value.len = v->len;
+            value.data = v->data;
+        }
+    }
+
+    if (value.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    arm = ngx_http_strangler_find_arm(split, value.data, value.len);
+
+    if (arm != NGX_DECLINED && ngx_http_strangler_override_allowed(r, o)) {
+        return arm;
+    }
+
+    (void) ngx_atomic_fetch_add(&split->sh->overrides_ignored, 1);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_strangler_override_allowed(ngx_http_request_t *r,
+    ngx_http_strangler_override_t *o)
+{
+    ngx_http_variable_value_t  *v;
+
+    if (o->if_index == NGX_ERROR) {
+        return 1;
+    }
+
+    v = ngx_http_get_flushed_variable(r, o->if_index);
+
+    return v && !v->not_found && v->len
+           && !(v->len == 1 && v->data[0] == '0');
+}
+
+
+static ngx_uint_t
+ngx_http_strangler_has_cookies(ngx_http_request_t *r)
+{
+#if (nginx_version >= 1023000)
+    return r->headers_in.cookie != NULL;
+#else
+    return r->headers_in.cookies.nelts != 0;
+#endif
+}
+
+
+/* takes the table that is valid now, whole, into this process */
+
+void
+ngx_http_strangler_refresh(ngx_http_strangler_split_t *split)
+{
+    u_char                           map[NGX_HTTP_STRANGLER_NAMES];
+    ngx_uint_t                       i;
+    ngx_atomic_uint_t                word;
+    ngx_http_strangler_local_t      *local;
+    ngx_http_strangler_table_t      *table;
+    ngx_http_strangler_weights_t    *weights;
+
+    local = split->local;
+    weights = &local->weights;
+
+    /* names that this process does not know: arms of another configuration */
+
+    ngx_memset(map, (int) split->baseline, NGX_HTTP_STRANGLER_NAMES);
+
+    for (i = 0; i < split->narms; i++) {
+        map[split->arm[i].id] = (u_char) i;
+    }
+
+    do {
+        word = split->sh->word;
+        ngx_memory_barrier();
+
+        table = &split->sh->table[word & 1];
+
+        for (i = 0; i < NGX_HTTP_STRANGLER_SLOTS; i++) {
+            local->slot[i] = map[table->slot[i] % NGX_HTTP_STRANGLER_NAMES];
+        }
+
+        ngx_memory_barrier();
+
+    } while (word != split->sh->word);
+
+    ngx_memzero(weights, sizeof(ngx_http_strangler_weights_t));
+
+    weights->narms = (unsigned) split->narms;
+    weights->baseline = (unsigned) split->baseline;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_SLOTS; i++) {
+        weights->weight[local->slot[i]]++;
+    }
+
+    local->word = word;
+    local->generation = word >> 1;
+}
