@@ -27,7 +27,7 @@ each() {
     xargs -r "$@"
 }
 
-shell() {
+lint_shell() {
     need shellcheck
 
     files '*' | xargs -r grep -lE '^#!/bin/(ba)?sh$' /dev/null \
@@ -35,7 +35,7 @@ shell() {
     files '*.bash' | each shellcheck -s bash
 }
 
-spelling() {
+lint_spelling() {
     need codespell
 
     files '*.[ch]' '*.md' '*.sh' '*.p[lm]' '*.t' '*.yaml' '*.conf' '*.js' \
@@ -43,19 +43,19 @@ spelling() {
     | each codespell --ignore-words "$here/spelling"
 }
 
-man() {
+lint_man() {
     need mandoc
 
     files 'docs/man/*.[1-9]' | each mandoc -T lint -W warning
 }
 
-yaml() {
+lint_yaml() {
     need yamllint
 
     files '*.yaml' '*.yml' | each yamllint -s -c "$here/yamllint.yaml"
 }
 
-cppcheck() {
+lint_cppcheck() {
     need cppcheck
 
     files 'shared/*.c' 'common/*.c' 'workers/*.c' 'tools/*.c' \
@@ -70,7 +70,7 @@ cppcheck() {
 # Takes seconds a file: one that was found clean is not looked at again until
 # it, a header or the rules change.
 
-tidy() {
+lint_tidy() {
     need clang-tidy
 
     mkdir -p "$build/tidy"
@@ -96,7 +96,7 @@ tidy() {
 
 case ${1:-} in
     shell | spelling | man | yaml | cppcheck | tidy)
-        "$1"
+        "lint_$1"
     ;;
     *)
         echo "usage: lint.sh shell|spelling|man|yaml|cppcheck|tidy" >&2
