@@ -272,6 +272,37 @@ printf 'a: 1\na: 2\n' | file k8s/x.yaml
 finds lint-yaml "duplication"
 edit $store 's/^    return/    int  a[2];\n    a[2] = n;\n&/'
 finds lint-cppcheck "out of bounds"
+cp "$here/../../.clang-tidy" "$dir"
+edit $store 's/^    return/    if (n) n++;\n&/'
+finds lint-tidy "statement should be inside braces"
+
+# The driver of make check: what it counts, and how it ends.
+cp "$here/../run.pl" "$dir/tests.pl"
+mkdir -p "$dir/tests/nginx"
+mv "$dir/tests.pl" "$dir/tests/run.pl"
+echo 'use Test::More; ok 1; ok 0; SKIP: { skip "no x", 1 } done_testing;' \
+    > "$dir/tests/nginx/counts.t"
+echo 'use Test::More; ok 1; done_testing; kill 9, $$;' \
+    > "$dir/tests/nginx/crashes.t"
+echo 'use Test::More skip_all => "no y";' > "$dir/tests/nginx/skips.t"
+echo 'use Test::More tests => 2; ok 1;' > "$dir/tests/nginx/stops.t"
+
+# drives WANTED [CI]: the last line is WANTED and the status is not 0
+drives() {
+    count=$((count + 1))
+    code=0
+    out=$(CI=${2:-} FICUS_BUILD=$dir/build TESTS='' \
+          perl "$dir/tests/run.pl" nginx 2>&1) || code=$?
+
+    if [ "$code" -ne 1 ] || [ "$(echo "$out" | tail -n 1)" != "$1" ]; then
+        echo "the driver does not end with \"$1\" (status $code):"
+        echo "$out"
+        rc=1
+    fi
+}
+
+drives "3 passed, 3 failed, 2 skipped"
+drives "3 passed, 4 failed, 1 skipped" true
 
 cd "$dir"
 git init -q . && git config user.name x && git config user.email x@localhost
