@@ -272,6 +272,7 @@ struct ngx_http_strangler_main_conf_s {
     ngx_array_t                     zones;      /* ngx_http_strangler_zone_t * */
     ngx_array_t                     pins;       /* ngx_str_t, constants */
     ngx_array_t                     apis;       /* of locations, for a warning */
+    ngx_uint_t                      bucket_size;    /* of variables */
     ngx_uid_t                       user;
     ngx_gid_t                       group;
     u_char                          code[600];  /* index of a status */

@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_strangler_check_method(
 static ngx_int_t ngx_http_strangler_show(ngx_http_strangler_call_t *call);
 static ngx_int_t ngx_http_strangler_set_etag(ngx_http_request_t *r,
     uint64_t generation);
+static ngx_int_t ngx_http_strangler_send_problem(
+    ngx_http_strangler_call_t *call);
 static void ngx_http_strangler_out_error(ngx_http_strangler_out_t *out,
     ngx_http_strangler_error_t *error);
 
@@ -118,25 +120,23 @@ ngx_http_strangler_api_handler(ngx_http_request_t *r)
         rc = ngx_http_strangler_check_method(call);
     }
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK && call->route->parse) {
+        rc = ngx_http_strangler_guard_change(call);
     }
-
-    if (call->route->show) {
-        return ngx_http_strangler_show(call);
-    }
-
-    rc = ngx_http_strangler_guard_change(call);
 
     if (rc != NGX_OK) {
-        return rc;
+        return ngx_http_strangler_finish(call, rc);
     }
 
-    return ngx_http_strangler_read_body(call);
+    if (call->route->parse) {
+        return ngx_http_strangler_read_body(call);
+    }
+
+    return ngx_http_strangler_finish(call, ngx_http_strangler_show(call));
 }
 
 
-/* NGX_OK with route and split set, or the 404 as sent */
+/* NGX_OK with route and split set, or the 404 */
 
 static ngx_int_t
 ngx_http_strangler_find_route(ngx_http_strangler_call_t *call)
@@ -379,11 +379,32 @@ ngx_http_strangler_add_error(ngx_http_strangler_call_t *call,
 }
 
 
-/* sends an error (RFC 9457) with the errors[] of the call */
+/* refuses the call; returns NGX_DECLINED, for ngx_http_strangler_finish() */
 
 ngx_int_t
 ngx_http_strangler_problem(ngx_http_strangler_call_t *call, ngx_uint_t status,
     char *detail)
+{
+    call->status = status;
+    call->detail = detail;
+
+    return NGX_DECLINED;
+}
+
+
+/* what to return to nginx, or to finalize the request with */
+
+ngx_int_t
+ngx_http_strangler_finish(ngx_http_strangler_call_t *call, ngx_int_t rc)
+{
+    return rc == NGX_DECLINED ? ngx_http_strangler_send_problem(call) : rc;
+}
+
+
+/* RFC 9457 */
+
+static ngx_int_t
+ngx_http_strangler_send_problem(ngx_http_strangler_call_t *call)
 {
     ngx_int_t                            rc;
     ngx_uint_t                           i;
@@ -395,7 +416,7 @@ ngx_http_strangler_problem(ngx_http_strangler_call_t *call, ngx_uint_t status,
     r = call->request;
     problem = ngx_http_strangler_problems;
 
-    while (problem->status != status && problem->status != 500) {
+    while (problem->status != call->status && problem->status != 500) {
         problem++;
     }
 
@@ -411,10 +432,12 @@ ngx_http_strangler_problem(ngx_http_strangler_call_t *call, ngx_uint_t status,
 
     ngx_http_strangler_out(&out, "{\"type\":\"urn:ficus:problem:%s\","
                            "\"title\":\"%s\",\"status\":%ui,\"detail\":",
-                           problem->slug, problem->title, status);
-    ngx_http_strangler_out_json(&out, (u_char *) detail, ngx_strlen(detail));
+                           problem->slug, problem->title, call->status);
+    ngx_http_strangler_out_json(&out, (u_char *) call->detail,
+                                ngx_strlen(call->detail));
     ngx_http_strangler_out(&out, ",\"message\":");
-    ngx_http_strangler_out_json(&out, (u_char *) detail, ngx_strlen(detail));
+    ngx_http_strangler_out_json(&out, (u_char *) call->detail,
+                                ngx_strlen(call->detail));
     ngx_http_strangler_out(&out, ",\"errors\":[");
 
     error = call->errors.elts;
@@ -428,8 +451,8 @@ ngx_http_strangler_problem(ngx_http_strangler_call_t *call, ngx_uint_t status,
 
     r->disable_not_modified = 1;
 
-    return ngx_http_strangler_send(r, status, "application/problem+json",
-                                   &out);
+    return ngx_http_strangler_send(r, call->status,
+                                   "application/problem+json", &out);
 }
 
 

@@ -76,6 +76,7 @@ struct ngx_http_strangler_call_s {
     ngx_http_strangler_out_t         body;
     ngx_array_t                      errors;
     char                            *detail;
+    ngx_uint_t                       status;
 
     ngx_http_strangler_weights_t     weights;
     uint64_t                         generation;
@@ -120,6 +121,8 @@ ngx_http_strangler_error_t *ngx_http_strangler_add_error(
     char *message);
 ngx_int_t ngx_http_strangler_problem(ngx_http_strangler_call_t *call,
     ngx_uint_t status, char *detail);
+ngx_int_t ngx_http_strangler_finish(ngx_http_strangler_call_t *call,
+    ngx_int_t rc);
 ngx_int_t ngx_http_strangler_answer(ngx_http_strangler_call_t *call);
 
 /* guard */

@@ -114,11 +114,11 @@ ngx_http_strangler_body_handler(ngx_http_request_t *r)
         }
     }
 
-    ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, ngx_http_strangler_finish(call, rc));
 }
 
 
-/* NGX_OK, or what the answer came to */
+/* NGX_OK, or why not to go on */
 
 static ngx_int_t
 ngx_http_strangler_collect(ngx_http_strangler_call_t *call)

@@ -209,7 +209,7 @@ ngx_http_strangler_retry_handler(ngx_http_request_t *r)
     rc = ngx_http_strangler_try(call);
 
     if (rc != NGX_DONE) {
-        ngx_http_finalize_request(r, rc);
+        ngx_http_finalize_request(r, ngx_http_strangler_finish(call, rc));
     }
 }
 
@@ -316,6 +316,7 @@ ngx_http_strangler_write_done(ngx_event_t *ev)
 {
     ngx_http_strangler_call_t *call = ev->data;
 
+    ngx_int_t            rc;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
@@ -327,7 +328,8 @@ ngx_http_strangler_write_done(ngx_event_t *ev)
     r->main->blocked--;
     r->aio = 0;
 
-    ngx_http_finalize_request(r, ngx_http_strangler_written(call));
+    rc = ngx_http_strangler_written(call);
+    ngx_http_finalize_request(r, ngx_http_strangler_finish(call, rc));
 
     ngx_http_run_posted_requests(c);
 }

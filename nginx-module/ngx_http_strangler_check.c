@@ -134,6 +134,7 @@ ngx_http_strangler_conf_check(ngx_conf_t *cf)
 {
     ngx_uint_t                        i;
     ngx_core_conf_t                  *ccf;
+    ngx_http_core_main_conf_t        *cmcf;
     ngx_http_strangler_split_t      **split;
     ngx_http_strangler_main_conf_t   *mcf;
 
@@ -151,6 +152,13 @@ ngx_http_strangler_conf_check(ngx_conf_t *cf)
     }
 
     ngx_http_strangler_check_apis(cf, mcf);
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->variables_hash_bucket_size < mcf->bucket_size) {
+        cmcf->variables_hash_bucket_size = ngx_align(mcf->bucket_size,
+                                                     ngx_cacheline_size);
+    }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                            ngx_core_module);

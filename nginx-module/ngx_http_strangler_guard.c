@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_strangler_check_reason(
     ngx_http_strangler_call_t *call);
 
 
-/* any call: NGX_OK, or what the answer came to */
+/* any call: NGX_OK, or why not to go on */
 
 ngx_int_t
 ngx_http_strangler_guard(ngx_http_strangler_call_t *call)

@@ -13,6 +13,7 @@ typedef struct {
 } ngx_http_strangler_variable_t;
 
 
+static void ngx_http_strangler_hash_size(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_http_strangler_ctx_t *ngx_http_strangler_variable_ctx(
     ngx_http_request_t *r, ngx_http_strangler_split_t *split);
 static ngx_int_t ngx_http_strangler_variable_str(ngx_http_variable_value_t *v,
@@ -79,11 +80,30 @@ ngx_http_strangler_add_variables(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
+        ngx_http_strangler_hash_size(cf, &name);
+
         var->get_handler = v->handler;
         var->data = (uintptr_t) split;
     }
 
     return NGX_OK;
+}
+
+
+/* nginx's default is too small for the longest names of splits */
+
+static void
+ngx_http_strangler_hash_size(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                       size;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
+
+    size = sizeof(void *) + ngx_align(name->len + 2, sizeof(void *))
+           + sizeof(void *);
+
+    mcf->bucket_size = ngx_max(mcf->bucket_size, size);
 }
 
 
