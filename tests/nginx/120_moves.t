@@ -55,7 +55,6 @@ EOC
 my $keys = 2000;
 my $users = Ficus::Split->new($t->port(1), 'users');
 my $three = Ficus::Split->new($t->port(1), 'three');
-my $c = Ficus::HTTP->connect($t->port(0));
 
 
 # The arms of all keys, in order.
@@ -63,6 +62,7 @@ my $c = Ficus::HTTP->connect($t->port(0));
 sub arms {
     my ($path) = @_;
 
+    my $c = Ficus::HTTP->connect($t->port(0));
     my @arms;
 
     for (my $n = 0; $n < $keys; $n += 100) {

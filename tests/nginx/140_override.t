@@ -71,9 +71,12 @@ http {
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
-        add_header X-Decided "$strangler_users_arm $strangler_users_decided";
 
-        location / { proxy_pass http://users; }
+        location / {
+            proxy_pass http://users;
+            add_header X-Decided
+                "$strangler_users_arm $strangler_users_decided";
+        }
         location = /always { proxy_pass http://always; }
         location = /never { proxy_pass http://never; }
         location = /arm { return 200 $strangler_users_arm; }

@@ -196,7 +196,7 @@ is($history->[0]{weights}{v1}, 40, 'newest weight');
 
 # what is not there
 
-problem(api($_), 404, $_) for '', '/', '/nothing', '/splits/', '/splits/nobody',
+problem(api($_), 404, $_) for '/', '/nothing', '/splits/', '/splits/nobody',
     '/splits/nobody/history', '/splits/users/', '/splits/users/nothing',
     '/splits/users/history/1', '/splits/user', '/splits/users2',
     '/splits/users/ramp', '/splits/users/shadow', '/splits/users/diff',

@@ -101,7 +101,7 @@ my @paths = qw(/splits/users/p /splits/users/weights /splits/users/rollback
     /splits/users/explain?key=%00 /splits/users/explain?key=%FF
     /splits/users/explain?key=%2 //splits /splits/users/p/ /splits/nobody/p
     /?x=/splits);
-my @methods = qw(PUT POST GET DELETE PATCH HEAD OPTIONS PURGE put);
+my @methods = qw(PUT PUT PUT POST POST GET DELETE PATCH HEAD OPTIONS PURGE put);
 my @types = ('application/json', 'text/json', '', 'application/json;' x 50);
 my %known = map { $_ => 1 } 200, 400, 404, 405, 412, 413, 415;
 my %seen;

@@ -173,7 +173,7 @@ is(changes(), "requests_total{arm=\"v1\",decided=\"key\"} 1\n"
 
 get($port, "/?id=$id{v2}", Do => 'status=404') for 1 .. 3;
 is(changes(), "requests_total{arm=\"v2\",decided=\"key\"} 3\n"
-    . 'responses_total{arm="v2",code="404"} 3', '404');
+    . 'responses_total{arm="v2",code="404"} 3', 'status 404');
 
 get($port, "/?id=$id{v2}", Do => 'status=299');
 is(changes(), "requests_total{arm=\"v2\",decided=\"key\"} 1\n"
@@ -193,8 +193,8 @@ is(changes(), "requests_total{arm=\"v2\",decided=\"pin\"} 1\n"
     . 'responses_total{arm="v2",code="200"} 1', 'pin');
 
 get($port, '/');
-like(changes(), qr/^requests_total\{arm="v\d",decided="keyless"\} 1\n
-    responses_total\{arm="v\d",code="200"\} 1$/x, 'keyless');
+like(changes(), qr/^requests_total\{arm="(v\d)",decided="keyless"\}\ 1\n
+    responses_total\{arm="\1",code="200"\}\ 1$/x, 'keyless');
 
 get($port, "/arm?id=$id{v2}");
 is(changes(), 'requests_total{arm="v2",decided="key"} 1',

@@ -14,7 +14,8 @@ package Ficus::Nginx;
 #         server { listen 127.0.0.1:%%PORT_0%%; ... }
 #     }
 #
-# %%GLOBALS%% loads the module, sets daemon, user, pid, error_log and events;
+# %%GLOBALS%% loads the module, sets daemon, user, pid, error_log, events, and
+# env (what a sanitizer needs in the processes that nginx starts);
 # %%HTTP%% the temporary paths; %%ARMS%% defines the upstreams users_v1 and
 # users_v2, two servers in the same nginx (PORT_2, PORT_3) that answer "v1" and
 # "v2"; %%ADMIN%% is a server on PORT_1 with /api/v1/, /metrics and /readyz.
@@ -100,6 +101,9 @@ sub _expand {
         daemon off;
         $user
         pid %%DIR%%\/$name.pid;
+        env LD_PRELOAD;
+        env ASAN_OPTIONS;
+        env UBSAN_OPTIONS;
         error_log %%DIR%%\/$logs\/$name-error.log info;
         worker_shutdown_timeout 10s;
         events { worker_connections 512; }/g;
@@ -282,8 +286,11 @@ sub kill {
 sub master {
     my ($self) = @_;
 
-    return $self->{orphan} ? $self->{t}->read("$self->{name}.pid") || 0
-        : $self->{t}->pid($self->{process});
+    if ($self->{orphan}) {
+        return $self->{t}->read("$self->{name}.pid") =~ /(\d+)/ ? $1 : 0;
+    }
+
+    return $self->{t}->pid($self->{process});
 }
 
 
