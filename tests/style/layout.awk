@@ -7,7 +7,7 @@
 #
 # - what goes on in the next line with an arithmetic operator, a comparison, a
 #   flag or a string is indented by eye;
-# - arguments moved left, since below the first one they pass 80 columns;
+# - arguments moved left, since below the first one they reach 80 columns;
 # - six columns before the end of a table, and no blanks in bit fields.
 
 
@@ -17,16 +17,25 @@ function bare(text) {
 }
 
 
-# Takes over the lines from FIRST to LAST, where the two differ by indentation
-# alone, when one of them would become too long.
+# What goes on with an operator, a flag or a string.
 
-function keep_if_long(first, last,    i, long) {
+function continued(text) {
+    return bare(text) ~ /^([=!<>]=? |[-+*\/?:] |\|[A-Z]|")/
+}
+
+
+# Takes over the lines from FIRST to LAST, where the two differ by indentation
+# alone: all of them when one would become too long, else the continued ones.
+
+function forgive(first, last,    i, long) {
     for (i = first; i <= last; i++) {
-        long = long || length(laid[i]) > 80
+        long = long || length(laid[i]) > 79
     }
 
-    for (i = first; long && i <= last; i++) {
-        laid[i] = own[i]
+    for (i = first; i <= last; i++) {
+        if (long || continued(own[i])) {
+            laid[i] = own[i]
+        }
     }
 }
 
@@ -57,16 +66,11 @@ END {
         indented = i <= lines && laid[i] != own[i] \
                    && bare(laid[i]) == bare(own[i])
 
-        if (indented && bare(own[i]) ~ /^([=!<>]=? |[-+*\/?:] |\|[A-Z]|")/) {
-            laid[i] = own[i]
-            indented = 0
-        }
-
         if (indented && !start) {
             start = i
 
         } else if (!indented && start) {
-            keep_if_long(start, i - 1)
+            forgive(start, i - 1)
             start = 0
         }
     }

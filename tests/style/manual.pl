@@ -104,7 +104,7 @@ sub wanted {
     my %seen;
 
     for my $name (grep { !$seen{$_}++ } @names) {
-        next if $text =~ /(?<![\w\/-])\Q$name\E(?![\w\/{-])/;
+        next if $text =~ /(?<![\w\/-])\Q$name\E(?![\w\/-])/;
         complain("$what $name is not in $where");
     }
 }
