@@ -212,7 +212,7 @@ ngx_http_strangler_rollback(ngx_http_strangler_call_t *call)
     }
 
     if (sum != NGX_HTTP_STRANGLER_SLOTS) {
-        return ngx_http_strangler_problem(call, NGX_HTTP_CONFLICT,
+        return ngx_http_strangler_problem(call, NGX_HTTP_NOT_FOUND,
                                           "that generation had an arm that is "
                                           "no longer configured");
     }

@@ -5,95 +5,132 @@
 
 
 #include "ngx_http_strangler_table.h"
+#include <string.h>
 
 
 #define NGX_HTTP_STRANGLER_MURMUR  0x5bd1e995u
 
+#if defined(__BYTE_ORDER__) && (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define NGX_HTTP_STRANGLER_LITTLE_ENDIAN  1
+#else
+#define NGX_HTTP_STRANGLER_LITTLE_ENDIAN  0
+#endif
 
-typedef struct {
-    uint32_t   hash;
-    uint32_t   word;
-    unsigned   bits;
-} ngx_http_strangler_murmur_t;
 
-
-static void ngx_http_strangler_murmur_word(ngx_http_strangler_murmur_t *m,
-    uint32_t k);
-static void ngx_http_strangler_murmur_add(ngx_http_strangler_murmur_t *m,
-    const unsigned char *p, size_t len);
+static uint32_t ngx_http_strangler_word(const unsigned char *p);
+static uint32_t ngx_http_strangler_tail(const unsigned char *p, size_t len);
+static uint32_t ngx_http_strangler_mix(uint32_t hash, uint32_t k);
 static void ngx_http_strangler_table_release(uint8_t *slot,
     const ngx_http_strangler_weights_t *weights, unsigned *owned);
 static void ngx_http_strangler_table_take(uint8_t *slot, unsigned from,
     unsigned arm, unsigned *wanted);
 
 
+/* the salt's last bytes and the key's first ones may share a word */
+
 unsigned
 ngx_http_strangler_bucket(const unsigned char *salt, size_t salt_len,
     const unsigned char *key, size_t key_len)
 {
-    ngx_http_strangler_murmur_t  m;
+    uint32_t              hash, carry;
+    uint64_t              word;
+    unsigned              bits;
+    const unsigned char  *last;
 
-    m.hash = (uint32_t) (salt_len + key_len);
-    m.word = 0;
-    m.bits = 0;
+    hash = (uint32_t) (salt_len + key_len);
+    last = salt + (salt_len & ~(size_t) 3);
+    carry = ngx_http_strangler_tail(salt, salt_len);
+    bits = 8 * (unsigned) (salt_len & 3);
 
-    ngx_http_strangler_murmur_add(&m, salt, salt_len);
-    ngx_http_strangler_murmur_add(&m, key, key_len);
-
-    if (m.bits) {
-        m.hash ^= m.word;
-        m.hash *= NGX_HTTP_STRANGLER_MURMUR;
+    for ( /* void */ ; salt < last; salt += 4) {
+        hash = ngx_http_strangler_mix(hash, ngx_http_strangler_word(salt));
     }
 
-    m.hash ^= m.hash >> 13;
-    m.hash *= NGX_HTTP_STRANGLER_MURMUR;
-    m.hash ^= m.hash >> 15;
+    last = key + (key_len & ~(size_t) 3);
 
-    return m.hash % NGX_HTTP_STRANGLER_SLOTS;
+    for (word = carry; key < last; key += 4) {
+        word |= (uint64_t) ngx_http_strangler_word(key) << bits;
+        hash = ngx_http_strangler_mix(hash, (uint32_t) word);
+        word >>= 32;
+    }
+
+    carry = ngx_http_strangler_tail(key - (key_len & ~(size_t) 3), key_len);
+    word |= (uint64_t) carry << bits;
+    bits += 8 * (unsigned) (key_len & 3);
+
+    if (bits >= 32) {
+        hash = ngx_http_strangler_mix(hash, (uint32_t) word);
+        word >>= 32;
+        bits -= 32;
+    }
+
+    if (bits) {
+        hash ^= (uint32_t) word;
+        hash *= NGX_HTTP_STRANGLER_MURMUR;
+    }
+
+    hash ^= hash >> 13;
+    hash *= NGX_HTTP_STRANGLER_MURMUR;
+    hash ^= hash >> 15;
+
+    return hash % NGX_HTTP_STRANGLER_SLOTS;
 }
 
 
-static inline void
-ngx_http_strangler_murmur_word(ngx_http_strangler_murmur_t *m, uint32_t k)
+static inline uint32_t
+ngx_http_strangler_word(const unsigned char *p)
+{
+    uint32_t  k;
+
+#if (NGX_HTTP_STRANGLER_LITTLE_ENDIAN)
+
+    memcpy(&k, p, sizeof(k));
+
+#else
+
+    k = (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16
+        | (uint32_t) p[3] << 24;
+
+#endif
+
+    return k;
+}
+
+
+/* the last len % 4 bytes; one load, where there are four bytes to load */
+
+static inline uint32_t
+ngx_http_strangler_tail(const unsigned char *p, size_t len)
+{
+    uint32_t  k;
+    unsigned  left;
+
+    left = (unsigned) len & 3;
+
+    if (left == 0) {
+        return 0;
+    }
+
+    if (len > 3) {
+        return ngx_http_strangler_word(p + len - 4) >> (32 - 8 * left);
+    }
+
+    for (k = 0; left--; /* void */ ) {
+        k = k << 8 | p[left];
+    }
+
+    return k;
+}
+
+
+static inline uint32_t
+ngx_http_strangler_mix(uint32_t hash, uint32_t k)
 {
     k *= NGX_HTTP_STRANGLER_MURMUR;
     k ^= k >> 24;
     k *= NGX_HTTP_STRANGLER_MURMUR;
 
-    m->hash *= NGX_HTTP_STRANGLER_MURMUR;
-    m->hash ^= k;
-}
-
-
-static void
-ngx_http_strangler_murmur_add(ngx_http_strangler_murmur_t *m,
-    const unsigned char *p, size_t len)
-{
-    uint32_t  k;
-
-    while (len) {
-
-        if (m->bits == 0 && len >= 4) {
-            k = (uint32_t) p[0] | (uint32_t) p[1] << 8
-                | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
-
-            ngx_http_strangler_murmur_word(m, k);
-
-            p += 4;
-            len -= 4;
-            continue;
-        }
-
-        m->word |= (uint32_t) *p++ << m->bits;
-        m->bits += 8;
-        len--;
-
-        if (m->bits == 32) {
-            ngx_http_strangler_murmur_word(m, m->word);
-            m->word = 0;
-            m->bits = 0;
-        }
-    }
+    return hash * NGX_HTTP_STRANGLER_MURMUR ^ k;
 }
 
 

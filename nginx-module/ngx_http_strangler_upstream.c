@@ -10,8 +10,10 @@
 #define NGX_HTTP_STRANGLER_NO_HEADER  ((ngx_msec_t) -1)
 
 
-static void ngx_http_strangler_enter(ngx_http_upstream_t *u,
+static ngx_int_t ngx_http_strangler_enter(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
+static ngx_http_strangler_peer_t *ngx_http_strangler_other_peer(
+    ngx_http_request_t *r, ngx_http_strangler_peer_t *peer);
 static ngx_int_t ngx_http_strangler_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_strangler_free_peer(ngx_peer_connection_t *pc,
@@ -54,7 +56,6 @@ ngx_int_t
 ngx_http_strangler_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_http_upstream_t            *u;
     ngx_http_strangler_ctx_t       *ctx;
     ngx_http_upstream_srv_conf_t   *arm;
     ngx_http_strangler_srv_conf_t  *scf;
@@ -70,47 +71,89 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
         ngx_http_strangler_count_failure(ctx);
     }
 
-    u = r->upstream;
     arm = scf->split->arm[ctx->arm].uscf;
 
     /* round robin takes a peer.data that it finds for its own */
 
-    u->peer.data = NULL;
+    r->upstream->peer.data = NULL;
 
     if (arm->peer.init(r, arm) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_strangler_enter(u, ctx);
-
-    return NGX_OK;
+    return ngx_http_strangler_enter(r, ctx);
 }
 
 
-static void
-ngx_http_strangler_enter(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx)
+static ngx_int_t
+ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 {
+    ngx_http_upstream_t        *u;
+    ngx_http_strangler_peer_t  *peer;
+
+    u = r->upstream;
+    peer = &ctx->split->arm[ctx->arm].peer;
+
+    if (peer->get != u->peer.get
+        || peer->free != u->peer.free
+#if (NGX_HTTP_SSL)
+        || peer->set_session != u->peer.set_session
+        || peer->save_session != u->peer.save_session
+#endif
+        || peer->notify != u->peer.notify)
+    {
+        peer = ngx_http_strangler_other_peer(r, peer);
+        if (peer == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->peer = peer;
     ctx->data = u->peer.data;
-    ctx->get = u->peer.get;
-    ctx->free = u->peer.free;
 
     u->peer.data = ctx;
     u->peer.get = ngx_http_strangler_get_peer;
     u->peer.free = ngx_http_strangler_free_peer;
 
 #if (NGX_HTTP_SSL)
-    ctx->set_session = u->peer.set_session;
-    ctx->save_session = u->peer.save_session;
-
     u->peer.set_session = ngx_http_strangler_set_session;
     u->peer.save_session = ngx_http_strangler_save_session;
 #endif
 
-    if (u->peer.notify) {
-        ctx->notify = u->peer.notify;
+    if (peer->notify) {
         u->peer.notify = ngx_http_strangler_notify;
     }
+
+    return NGX_OK;
+}
+
+
+/* the first request of an arm in this process, or one unlike the others */
+
+static ngx_http_strangler_peer_t *
+ngx_http_strangler_other_peer(ngx_http_request_t *r,
+    ngx_http_strangler_peer_t *peer)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (peer->get != NULL) {
+        peer = ngx_palloc(r->pool, sizeof(ngx_http_strangler_peer_t));
+        if (peer == NULL) {
+            return NULL;
+        }
+    }
+
+    peer->get = u->peer.get;
+    peer->free = u->peer.free;
+#if (NGX_HTTP_SSL)
+    peer->set_session = u->peer.set_session;
+    peer->save_session = u->peer.save_session;
+#endif
+    peer->notify = u->peer.notify;
+
+    return peer;
 }
 
 
@@ -123,9 +166,9 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_http_upstream_t  *u;
 
     ctx->served = ctx->arm;
-    ctx->started = ngx_http_strangler_now();
+    ctx->nsec = ngx_http_strangler_now();
 
-    rc = ctx->get(pc, ctx->data);
+    rc = ctx->peer->get(pc, ctx->data);
 
     if (rc == NGX_BUSY || rc == NGX_ERROR) {
 
@@ -160,7 +203,7 @@ ngx_http_strangler_free_peer(ngx_peer_connection_t *pc, void *data,
         ngx_http_strangler_failed(u, ctx);
     }
 
-    ctx->free(pc, ctx->data, state);
+    ctx->peer->free(pc, ctx->data, state);
 }
 
 
@@ -179,7 +222,7 @@ ngx_http_strangler_served(ngx_http_upstream_t *u,
         return;
     }
 
-    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->started;
+    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->nsec;
     status = u->headers_in.status_n;
 
     ngx_http_strangler_count(ctx, status, nsec);
@@ -224,7 +267,7 @@ ngx_http_strangler_failed(ngx_http_upstream_t *u,
 
     ctx->pending = 1;
     ctx->status = (uint16_t) status;
-    ctx->failed = ngx_http_strangler_now() - ctx->started;
+    ctx->nsec = ngx_http_strangler_now() - ctx->nsec;
 
     if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR
         && !ngx_http_strangler_is_stale(u))
@@ -263,7 +306,7 @@ ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx)
 {
     if (ctx->pending) {
         ctx->pending = 0;
-        ngx_http_strangler_count(ctx, ctx->status, ctx->failed);
+        ngx_http_strangler_count(ctx, ctx->status, ctx->nsec);
     }
 }
 
@@ -332,7 +375,7 @@ ngx_http_strangler_set_session(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
-    return ctx->set_session(pc, ctx->data);
+    return ctx->peer->set_session(pc, ctx->data);
 }
 
 
@@ -341,7 +384,7 @@ ngx_http_strangler_save_session(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
-    ctx->save_session(pc, ctx->data);
+    ctx->peer->save_session(pc, ctx->data);
 }
 
 #endif
@@ -353,5 +396,5 @@ ngx_http_strangler_notify(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
-    ctx->notify(pc, ctx->data, type);
+    ctx->peer->notify(pc, ctx->data, type);
 }
