@@ -195,7 +195,7 @@ $(NGINX_OBJS)/Makefile: nginx-module/config auto/nginx-objs $(O)/nginx.list
 
 $(BUILD)/nginx-asan: Makefile
 	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$$@"\n' \
+	@printf '#!/bin/sh\nLD_PRELOAD=%s$${LD_PRELOAD:+:$$LD_PRELOAD} exec %s "$$@"\n' \
 	    "$$($(CC) -print-file-name=libasan.so)" '$(NGINX_BIN)' > $@
 	@chmod +x $@
 
