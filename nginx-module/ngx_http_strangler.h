@@ -12,7 +12,8 @@
  *     request   context of a request   start     weights at start and reload
  *     route     which arm              state     text of the state file
  *     upstream  hands over to it       file      reads and writes that file
- *     vars      $strangler_*           change    one change of weights
+ *     vars      $strangler_*           watch     sees what others write to it
+ *     check     the configuration      change    one change of weights
  */
 
 
@@ -205,6 +206,16 @@ typedef struct {
 } ngx_http_strangler_value_t;
 
 
+/* the state file as this process saw it last */
+
+typedef struct {
+    ngx_file_uniq_t                 uniq;
+    off_t                           size;
+    time_t                          mtime;
+    long                            nsec;
+} ngx_http_strangler_seen_t;
+
+
 typedef struct {
     ngx_str_t                       header;
     ngx_int_t                       header_index;
@@ -229,10 +240,12 @@ typedef struct {
 
     ngx_str_t                       name;
     ngx_str_t                       salt;
+    ngx_str_t                       zone_size;  /* as configured */
     ngx_str_t                       state_dir;
     ngx_str_t                       state_file;
     ngx_str_t                       temp_file;
     u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
+    ngx_http_strangler_seen_t       seen;
 
     ngx_http_strangler_zone_t      *zone;
     ngx_http_strangler_main_conf_t *main;
@@ -289,6 +302,7 @@ struct ngx_http_strangler_main_conf_s {
     ngx_uid_t                       user;
     ngx_gid_t                       group;
     u_char                          code[600];  /* index of a status */
+    ngx_event_t                     watch;
 };
 
 
@@ -397,8 +411,6 @@ ngx_int_t ngx_http_strangler_load(ngx_http_strangler_split_t *split,
     ngx_log_t *log);
 void ngx_http_strangler_settle(ngx_http_strangler_split_t *split,
     ngx_log_t *log);
-void ngx_http_strangler_catch_up(ngx_http_strangler_split_t *split,
-    ngx_log_t *log);
 void ngx_http_strangler_sync(ngx_http_strangler_split_t *split,
     ngx_log_t *log);
 void ngx_http_strangler_make(ngx_http_strangler_split_t *split,
@@ -425,6 +437,13 @@ ngx_int_t ngx_http_strangler_read(ngx_http_strangler_split_t *split,
     ngx_http_strangler_image_t *image, ngx_log_t *log);
 ngx_int_t ngx_http_strangler_write(ngx_http_strangler_split_t *split,
     ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
+
+/* watch */
+
+void ngx_http_strangler_look(ngx_http_strangler_split_t *split,
+    ngx_log_t *log);
+void ngx_http_strangler_watch(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf);
 
 /* handlers */
 

@@ -275,6 +275,10 @@ ngx_http_strangler_show(ngx_http_strangler_call_t *call)
         return rc;
     }
 
+    if (call->split) {
+        ngx_http_strangler_look(call->split, r->connection->log);
+    }
+
     ngx_http_strangler_out_init(&out, r->pool);
 
     rc = call->route->show(call, &out);

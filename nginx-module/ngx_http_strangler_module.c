@@ -576,8 +576,11 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < mcf->splits.nelts; i++) {
         ngx_http_strangler_lanes(split[i], ngx_worker);
-        ngx_http_strangler_catch_up(split[i], cycle->log);
         ngx_http_strangler_refresh(split[i]);
+    }
+
+    if (ngx_process != NGX_PROCESS_HELPER) {
+        ngx_http_strangler_watch(cycle, mcf);
     }
 
     return NGX_OK;

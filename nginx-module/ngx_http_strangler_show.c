@@ -128,6 +128,8 @@ ngx_http_strangler_show_splits(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out(out, "[");
 
     for (i = 0; i < mcf->splits.nelts; i++) {
+        ngx_http_strangler_look(split[i], call->request->connection->log);
+
         (void) ngx_http_strangler_snapshot(split[i]->sh, table);
 
         ngx_http_strangler_out(out, i ? "," : "");

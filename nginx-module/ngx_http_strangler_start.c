@@ -367,25 +367,6 @@ ngx_http_strangler_log_weights(ngx_http_strangler_split_t *split,
 }
 
 
-/* in a new worker process: what a killed one has written but not published */
-
-void
-ngx_http_strangler_catch_up(ngx_http_strangler_split_t *split, ngx_log_t *log)
-{
-    ngx_fd_t  fd;
-
-    if (split->state_file.len == 0
-        || ngx_http_strangler_lock(split, &fd, log) != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_http_strangler_sync(split, log);
-
-    ngx_http_strangler_unlock(fd, log);
-}
-
-
 /* with the directory locked */
 
 void
