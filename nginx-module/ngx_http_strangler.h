@@ -154,7 +154,7 @@ typedef struct {
     ngx_shm_zone_t                 *shm_zone;
     ngx_slab_pool_t                *shpool;
     ngx_http_strangler_segment_t   *segment;
-    ngx_array_t                     splits;     /* ngx_http_strangler_split_t * */
+    ngx_array_t                     splits;     /* of split_t * */
 } ngx_http_strangler_zone_t;
 
 
@@ -250,7 +250,9 @@ typedef struct {
     ngx_http_strangler_zone_t      *zone;
     ngx_http_strangler_main_conf_t *main;
     ngx_http_upstream_srv_conf_t   *uscf;
+#if (NGX_THREADS)
     ngx_thread_pool_t              *thread_pool;
+#endif
 
     unsigned                        baseline_given:1;
     unsigned                        initialized:1;
@@ -294,10 +296,10 @@ typedef struct {
 
 
 struct ngx_http_strangler_main_conf_s {
-    ngx_array_t                     splits;     /* ngx_http_strangler_split_t * */
-    ngx_array_t                     zones;      /* ngx_http_strangler_zone_t * */
+    ngx_array_t                     splits;     /* of split_t * */
+    ngx_array_t                     zones;      /* of zone_t * */
     ngx_array_t                     pins;       /* ngx_str_t, constants */
-    ngx_array_t                     apis;       /* of locations, for a warning */
+    ngx_array_t                     apis;       /* locations, to warn of */
     ngx_uint_t                      bucket_size;    /* of variables */
     ngx_uid_t                       user;
     ngx_gid_t                       group;

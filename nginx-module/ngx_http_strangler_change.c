@@ -219,8 +219,8 @@ ngx_http_strangler_retry_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
 {
-    ngx_int_t                    rc;
     uint64_t                     generation;
+    ngx_int_t                    rc;
     ngx_http_strangler_table_t  *table;
 
     table = call->table;
@@ -253,9 +253,12 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
 static ngx_int_t
 ngx_http_strangler_durable(ngx_http_strangler_call_t *call)
 {
+    u_char  *end;
+
+    end = call->text + NGX_HTTP_STRANGLER_FILE_MAX;
+
     call->text_len = ngx_http_strangler_encode(call->split, call->table,
-                                        call->text, call->text
-                                        + NGX_HTTP_STRANGLER_FILE_MAX);
+                                               call->text, end);
 
 #if (NGX_THREADS)
     return ngx_http_strangler_post(call);

@@ -189,10 +189,10 @@ static ngx_int_t
 ngx_http_strangler_write_temp(ngx_http_strangler_split_t *split, u_char *text,
     size_t len, ngx_log_t *log)
 {
+    char       *what;
     ssize_t     n;
     ngx_fd_t    fd;
     ngx_err_t   err;
-    char       *what;
 
     /* another user's, if the master or an earlier run was killed */
 

@@ -150,9 +150,9 @@ ngx_int_t
 ngx_http_strangler_weight(ngx_http_strangler_call_t *call, ngx_str_t *field,
     struct json_object *value, uint16_t *weight)
 {
-    ngx_int_t   rc;
-    ngx_uint_t  n;
-    const char *text;
+    ngx_int_t    rc;
+    ngx_uint_t   n;
+    const char  *text;
 
     if (!json_object_is_type(value, json_type_int)
         && !json_object_is_type(value, json_type_double))

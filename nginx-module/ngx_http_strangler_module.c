@@ -287,8 +287,8 @@ static char *
 ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
     ngx_str_t *token)
 {
-    ssize_t   n;
     u_char   *p;
+    ssize_t   n;
     ngx_fd_t  fd;
 
     p = ngx_pnalloc(cf->pool, NGX_HTTP_STRANGLER_TOKEN_MAX);

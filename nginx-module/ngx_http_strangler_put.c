@@ -129,8 +129,7 @@ ngx_http_strangler_put_p(ngx_http_strangler_call_t *call,
         ngx_http_strangler_configured(split, &call->weights);
 
         call->weights.weight[split->baseline] = p;
-        call->weights.weight[!split->baseline] =
-                                   (uint16_t) (NGX_HTTP_STRANGLER_SLOTS - p);
+        call->weights.weight[!split->baseline] = NGX_HTTP_STRANGLER_SLOTS - p;
     }
 
     return NGX_OK;

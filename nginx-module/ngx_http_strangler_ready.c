@@ -84,8 +84,8 @@ ngx_http_strangler_check_zones(ngx_http_strangler_main_conf_t *mcf,
     ngx_http_strangler_out_t *out)
 {
     ngx_uint_t                   i, ok;
-    ngx_http_strangler_ready_e   all;
     ngx_http_strangler_zone_t  **zone;
+    ngx_http_strangler_ready_e   all;
 
     all = ngx_http_strangler_ok;
     zone = mcf->zones.elts;

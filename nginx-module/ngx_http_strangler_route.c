@@ -29,6 +29,7 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
 {
     ngx_int_t                       arm;
     ngx_http_strangler_ctx_t       *ctx;
+    ngx_http_strangler_lane_t      *lane;
     ngx_http_strangler_loc_conf_t  *lcf;
 
     ctx = ngx_http_strangler_find_ctx(r, split);
@@ -67,8 +68,9 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
         ngx_http_strangler_choose(r, split, ctx);
     }
 
-    (void) ngx_atomic_fetch_add(
-                     &split->arm[ctx->arm].lane->requests[ctx->decided], 1);
+    lane = split->arm[ctx->arm].lane;
+
+    (void) ngx_atomic_fetch_add(&lane->requests[ctx->decided], 1);
 
     return ctx;
 }

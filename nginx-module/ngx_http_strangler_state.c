@@ -152,9 +152,9 @@ ngx_int_t
 ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
     ngx_http_strangler_image_t *image)
 {
-    ngx_str_t                   word;
-    ngx_http_strangler_text_t   t;
-    ngx_http_strangler_table_t *table;
+    ngx_str_t                    word;
+    ngx_http_strangler_text_t    t;
+    ngx_http_strangler_table_t  *table;
 
     ngx_memzero(image, sizeof(ngx_http_strangler_image_t));
 

@@ -213,8 +213,9 @@ static void
 ngx_http_strangler_served(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx)
 {
-    uint64_t    nsec;
-    ngx_uint_t  status;
+    uint64_t                    nsec;
+    ngx_uint_t                  status;
+    ngx_http_strangler_lane_t  *lane;
 
     if (u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER) {
         ngx_http_strangler_keep_ctx(ctx);
@@ -229,8 +230,8 @@ ngx_http_strangler_served(ngx_http_upstream_t *u,
     ctx->pending = 0;
 
     if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        (void) ngx_atomic_fetch_add(
-                             &ctx->split->arm[ctx->arm].lane->failures, 1);
+        lane = ctx->split->arm[ctx->arm].lane;
+        (void) ngx_atomic_fetch_add(&lane->failures, 1);
     }
 
     /* error_page and X-Accel-Redirect may follow */
@@ -249,7 +250,8 @@ static void
 ngx_http_strangler_failed(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx)
 {
-    ngx_uint_t  status;
+    ngx_uint_t                  status;
+    ngx_http_strangler_lane_t  *lane;
 
     ngx_http_strangler_keep_ctx(ctx);
 
@@ -272,8 +274,8 @@ ngx_http_strangler_failed(ngx_http_upstream_t *u,
     if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR
         && !ngx_http_strangler_is_stale(u))
     {
-        (void) ngx_atomic_fetch_add(
-                             &ctx->split->arm[ctx->arm].lane->failures, 1);
+        lane = ctx->split->arm[ctx->arm].lane;
+        (void) ngx_atomic_fetch_add(&lane->failures, 1);
     }
 }
 

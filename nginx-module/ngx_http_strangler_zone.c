@@ -249,8 +249,8 @@ ngx_http_strangler_sh_t *
 ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
 {
     ngx_uint_t                  i;
-    ngx_list_part_t            *part;
     ngx_shm_zone_t             *shm_zone;
+    ngx_list_part_t            *part;
     ngx_http_strangler_sh_t    *sh;
     ngx_http_strangler_zone_t  *zone;
 
@@ -293,14 +293,15 @@ ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
 void
 ngx_http_strangler_lanes(ngx_http_strangler_split_t *split, ngx_uint_t worker)
 {
-    ngx_uint_t                 i;
-    ngx_http_strangler_arm_t  *arm;
+    ngx_uint_t                  i;
+    ngx_http_strangler_arm_t   *arm;
+    ngx_http_strangler_lane_t  *lane;
 
     arm = split->arm;
 
     for (i = 0; i < split->narms; i++) {
-        arm[i].lane = &split->sh->lane[arm[i].id]
-                                           [worker % NGX_HTTP_STRANGLER_LANES];
+        lane = split->sh->lane[arm[i].id];
+        arm[i].lane = &lane[worker % NGX_HTTP_STRANGLER_LANES];
     }
 }
 
