@@ -350,6 +350,8 @@ char *ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
     ngx_http_strangler_value_t *value);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
+ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
 ngx_uint_t ngx_http_strangler_is_name(ngx_str_t *name, size_t max);
 ngx_int_t ngx_http_strangler_find_arm(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);

@@ -98,12 +98,6 @@ ngx_http_strangler_try(ngx_http_strangler_call_t *call)
 
     log = call->request->connection->log;
 
-    /* a process of the old configuration leaves changes to the new ones */
-
-    if (ngx_exiting || ngx_terminate) {
-        return ngx_http_strangler_unavailable(call);
-    }
-
     rc = ngx_http_strangler_lock(call->split, &call->dir, log);
 
     if (rc == NGX_AGAIN) {
@@ -153,7 +147,7 @@ ngx_http_strangler_unavailable(ngx_http_strangler_call_t *call)
     }
 
     return ngx_http_strangler_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "another change is being written, "
+                                      "no change can be made at this moment, "
                                       "nothing was changed");
 }
 
@@ -222,6 +216,12 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
     uint64_t                     generation;
     ngx_int_t                    rc;
     ngx_http_strangler_table_t  *table;
+
+    /* a process of the old configuration leaves changes to the new ones */
+
+    if (ngx_exiting || ngx_terminate) {
+        return ngx_http_strangler_unavailable(call);
+    }
 
     table = call->table;
     call->word = ngx_http_strangler_snapshot(call->split->sh, table);

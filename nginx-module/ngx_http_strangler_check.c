@@ -30,7 +30,7 @@ ngx_int_t
 ngx_http_strangler_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_uint_t                      i;
+    ngx_uint_t                      i, *keepalive;
     ngx_http_strangler_arm_t       *arm;
     ngx_http_strangler_split_t     *split;
     ngx_http_strangler_srv_conf_t  *scf;
@@ -73,10 +73,48 @@ ngx_http_strangler_init_upstream(ngx_conf_t *cf,
 
     ngx_http_strangler_hash(split);
 
+    /* the arms keep connections alive, a second cache above them would not */
+
+    keepalive = ngx_http_strangler_keepalive(cf, us);
+
+    if (keepalive && *keepalive == NGX_CONF_UNSET_UINT) {
+        *keepalive = 0;
+    }
+
     us->peer.init = ngx_http_strangler_init_peer;
     split->initialized = 1;
 
     return NGX_OK;
+}
+
+
+/*
+ * Since 1.29.7 nginx keeps connections alive in every upstream, whether it is
+ * asked to or not, and "keepalive" is no method any more.  The number of
+ * connections is the first field of that module's configuration.
+ */
+
+ngx_uint_t *
+ngx_http_strangler_keepalive(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *us)
+{
+#if (nginx_version >= 1029007)
+
+    ngx_uint_t     i;
+    ngx_module_t  *module;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        if (ngx_strcmp(module->name, "ngx_http_upstream_keepalive_module")
+            == 0)
+        {
+            return us->srv_conf[module->ctx_index];
+        }
+    }
+
+#endif
+
+    return NULL;
 }
 
 

@@ -123,11 +123,16 @@ static char *
 ngx_http_strangler_conf_upstream(ngx_conf_t *cf,
     ngx_http_strangler_split_t *split)
 {
+    ngx_uint_t                    *keepalive;
     ngx_http_upstream_srv_conf_t  *us;
 
     us = ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
 
-    if (us->peer.init_upstream) {
+    keepalive = ngx_http_strangler_keepalive(cf, us);
+
+    if (us->peer.init_upstream
+        || (keepalive && *keepalive != NGX_CONF_UNSET_UINT))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "upstream \"%V\" has a load balancing method or "
                            "\"keepalive\" before \"strangler\"; they belong "
