@@ -144,7 +144,8 @@ is(get($closed, $url, Host => 'other.example.com')->{status}, 200,
 problem(get($closed, $url, Host => 'localhost'), 421, 'the default is replaced');
 
 for my $token (undef, 'Bearer', 'Bearer ', 'Bearer wrong', 'Bearer s3cret-Toke',
-    'Bearer s3cret-Token1', 'Bearer s3cret-token', 'Basic s3cret-Token',
+    'Bearer s3cret-Token1', 'Bearer s3cret-token', 'Bearer s3cret-Tokem',
+    'Bearer S3cret-Token', 'Basic s3cret-Token',
     's3cret-Token', 'Bearer own', "Bearer s3cret-Token x")
 {
     my $name = 'token: ' . ($token // 'none');

@@ -131,6 +131,7 @@ corrupt(substr($good, 0, $size - 1), 'one byte short');
 corrupt("$good\n", 'one byte long');
 corrupt("\0" x $size, 'zeros');
 corrupt("\xff" x 100000, 'something else');
+corrupt($good =~ s/reason=operator/reason=operatoR/r, 'another reason');
 corrupt(flipped($_), "one bit at $_")
     for 0, 9, int($size / 3), int($size * 2 / 3), $size - 1;
 

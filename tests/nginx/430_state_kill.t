@@ -11,7 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Ficus::HTTP qw(parallel);
 use Ficus::Nginx;
@@ -36,7 +36,7 @@ http {
     }
 
     server {
-        listen 127.0.0.1:%%PORT_0%%;
+        listen 127.0.0.1:%%PORT_0%% reuseport;
         location / { proxy_pass http://users; }
     }
 
@@ -57,40 +57,44 @@ srand 20261121;
 
 for my $round (1 .. $rounds) {
 
-    # Two writers; each returns all that it asked for and what was answered.
+    # A worker, both, or all of nginx are killed while two writers write; each
+    # of them returns all that it asked for and what was answered.
 
     my $pid = fork() // die "fork: $!";
 
     if ($pid == 0) {
-        sleep 0.01 + rand 0.15;
-        kill 'KILL', $round % 3 ? ($nginx->workers)[$round % 2]
-            : $nginx->workers;
+        my @victims = $round % 3 == 0 ? ($nginx->master, $nginx->children)
+            : $round % 3 == 1 ? $nginx->workers : ($nginx->workers)[$round % 2];
+
+        sleep 0.02 + rand 0.1;
+        kill 'KILL', @victims;
         POSIX::_exit(0);
     }
 
+    my $end = time + 0.15;
     my @writers = parallel(2, sub {
         my ($i) = @_;
         my @calls;
 
-        for my $n (1 .. 15) {
-            my $p = ($round * 30 + $n * 2 + $i) % 10000;
-            my $r = $users->p($p / 100, 'X-Reason' => "$round.$n.$i");
+        for (my $n = 1; $n <= 200 && time < $end; $n++) {
+            my $p = ($round * 300 + $n * 2 + $i) % 10000;
+            my $r = $users->p($p / 100);
 
             push @calls, [ $p, $r->{status}, $r->{json}{generation} ];
-            sleep 0.02 if !$r->{status};
+            sleep 0.01 if !$r->{status};
         }
 
         return \@calls;
     });
 
     waitpid $pid, 0;
-    wait_for(10, sub { $nginx->workers == 2 });
-
-    # Each third round all of nginx.
 
     if ($round % 3 == 0) {
         $nginx->kill;
         $nginx->start;
+
+    } else {
+        wait_for(10, sub { $nginx->workers == 2 });
     }
 
     my %asked = map { $_->[0] => 1 } map { @$_ } @writers;

@@ -37,7 +37,7 @@ http {
     }
 
     server {
-        listen 127.0.0.1:%%PORT_0%%;
+        listen 127.0.0.1:%%PORT_0%% reuseport;
         location / { proxy_pass http://users; }
     }
 

@@ -46,7 +46,7 @@ http {
     }
 
     server {
-        listen 127.0.0.1:%%PORT_0%%;
+        listen 127.0.0.1:%%PORT_0%% reuseport;
         location / { proxy_pass http://users; }
         location = /pin { strangler_pin v2; proxy_pass http://users; }
         location = /arm { return 200 $strangler_users_arm; }

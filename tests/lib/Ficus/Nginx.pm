@@ -18,7 +18,8 @@ package Ficus::Nginx;
 # env (what a sanitizer needs in the processes that nginx starts);
 # %%HTTP%% the temporary paths; %%ARMS%% defines the upstreams users_v1 and
 # users_v2, two servers in the same nginx (PORT_2, PORT_3) that answer "v1" and
-# "v2"; %%ADMIN%% is a server on PORT_1 with /api/v1/, /metrics and /readyz.
+# "v2"; %%ADMIN%% is a server on PORT_1 with /api/v1/, /metrics and /readyz (with
+# reuseport, so that all worker processes are asked).
 # %%MODULE%% and what Ficus::Run expands may be used too.
 #
 #     $nginx->conf($text)         writes another configuration
@@ -30,7 +31,8 @@ package Ficus::Nginx;
 #     $nginx->stop                TERM
 #     $nginx->restart             stop, then start
 #     $nginx->kill                SIGKILL to the master and all its workers
-#     $nginx->master, ->workers   process ids
+#     $nginx->master, ->workers, ->children       process ids; a worker that is
+#                                 about to finish is a child, but no worker
 #     $nginx->log                 the error log so far
 #     $nginx->preload($path)      a shared object for the next start
 #
@@ -45,7 +47,7 @@ use Cwd qw(abs_path);
 use POSIX ();
 use Test::More;
 
-use Ficus::Run qw(wait_for root);
+use Ficus::Run qw(wait_for root group);
 
 my $count = 0;      # several nginxes may run in one test
 
@@ -122,7 +124,7 @@ sub _expand {
 
     $text =~ s/%%ADMIN%%/
         server {
-            listen 127.0.0.1:%%PORT_1%%;
+            listen 127.0.0.1:%%PORT_1%% reuseport;
             location \/api\/v1\/ { strangler_api; }
             location = \/metrics { strangler_metrics; }
             location = \/readyz { strangler_ready; }
@@ -273,13 +275,12 @@ sub restart {
 sub kill {
     my ($self) = @_;
 
-    my @pids = ($self->master, $self->children);
+    my $master = $self->master;
 
-    CORE::kill('KILL', @pids);
+    CORE::kill('KILL', $master, $self->children);
     $self->{t}->forget($self->{process});
 
-    wait_for(10, sub { !CORE::kill(0, -$pids[0]) })
-        or die 'nginx survived SIGKILL';
+    wait_for(10, sub { !group($master) }) or die 'nginx survived SIGKILL';
 }
 
 

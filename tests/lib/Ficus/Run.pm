@@ -26,7 +26,8 @@ package Ficus::Run;
 #
 # Exported: wait_for($seconds, sub { ... }) polls until the function is true
 # and returns what it returned, or '' when it is late; root() is the top of
-# the source tree.
+# the source tree; group($pid) are the live processes that $pid has started,
+# itself included.
 #
 # done() asserts that no log has an [alert], [emerg] or [crit], no process was
 # ended by a signal or failed, no sanitizer spoke and nothing still runs.
@@ -38,7 +39,6 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use Errno qw(EPERM);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
@@ -49,7 +49,7 @@ use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(wait_for root);
+our @EXPORT_OK = qw(wait_for root group);
 
 my %runs;       # all runs of this process, to clean up after a die
 
@@ -309,8 +309,11 @@ sub done {
         }
     }
 
-    my @left = grep { _group_alive($self->{processes}{$_}{pid}) }
-        sort keys %{$self->{processes}};
+    # the members of a group may take a moment after their leader
+    my @left = grep {
+        my $pid = $self->{processes}{$_}{pid};
+        !wait_for(3, sub { !group($pid) });
+    } sort keys %{$self->{processes}};
 
     is("@left", '', 'all processes ended');
 
@@ -325,11 +328,20 @@ sub done {
 }
 
 
-sub _group_alive {
+# Each process of ours leads a group; a dead one may wait long for its init.
+
+sub group {
     my ($pgid) = @_;
 
-    # The members of a group may take a moment after their leader.
-    return !wait_for(3, sub { !kill(0, -$pgid) && $! != EPERM });
+    return grep {
+        my $stat = '';
+
+        if (open my $fh, '<', "/proc/$_/stat") {
+            $stat = <$fh> // '';
+        }
+
+        $stat =~ /\) ([A-Z]) \d+ (\d+)/ && $2 == $pgid && $1 ne 'Z';
+    } map { m,/(\d+)$, } glob '/proc/[0-9]*';
 }
 
 
