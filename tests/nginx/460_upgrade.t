@@ -34,6 +34,7 @@ http {
     server {
         listen 127.0.0.1:%%PORT_0%%;
         location / { proxy_pass http://users; }
+        location = /generation { return 200 $strangler_users_generation; }
     }
 
     server {
@@ -83,8 +84,11 @@ is(join(' ', map { $_->{json}{generation} } @answers),
 
 kill 'QUIT', $old;
 ok(wait_for(10, sub { !kill 0, $old }), 'the old one has gone');
-ok(wait_for(5, sub { $users->configured eq $last }),
-    'the last change is there') or diag($users->configured . ", not $last");
+ok(wait_for(5, sub {
+    get($t->port(0), '/generation')->{body}
+        == $answers[-1]{json}{generation};
+}), 'requests go by the last change');
+is($users->configured, $last, 'the last change is there');
 is($users->history->[1]{generation}, $answers[-2]{json}{generation},
     'and the history before it');
 is($users->p(12)->{status}, 200, 'change by the new one');
