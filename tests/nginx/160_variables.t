@@ -11,9 +11,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use Ficus::Backend qw(http_backend);
-use Ficus::HTTP qw(get request);
+use Ficus::HTTP qw(get parallel);
 use Ficus::Nginx;
 use Ficus::Run;
 use Ficus::Split qw(bucket);
@@ -87,6 +88,14 @@ http {
             proxy_pass http://users;
             proxy_intercept_errors on;
             error_page 503 = @named;
+        }
+
+        location = /slow {
+            set $before "$strangler_users_generation $strangler_users_arm";
+            proxy_pass http://users;
+            add_header X-Before $before;
+            add_header X-After
+                "$strangler_users_generation $strangler_users_arm";
         }
 
         location = /page { internal; return 200 page; }
@@ -180,6 +189,25 @@ for my $i (1 .. 20) {
 
     is($second, $first, "one decision before and after a jump, $i");
 }
+
+
+# one request, one generation
+
+my ($slow, $change) = parallel(2, sub {
+    my ($i) = @_;
+
+    return get($port, "/slow?id=$v1", Do => 'sleep=0.6') if $i == 0;
+
+    sleep 0.2;
+    return $split->p(0);
+});
+
+is($slow->{headers}{'x-before'}, $change->{json}{generation} - 1 . ' v1',
+    'generation of a request that began before a change');
+is($slow->{headers}{'x-after'}, $slow->{headers}{'x-before'},
+    'the same when it ends');
+is($slow->{headers}{'x-arm'}, 'v1', 'and the same arm');
+$split->p(60);
 
 
 # the log asks, but decides nothing

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use Compress::Raw::Zlib qw(crc32);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -159,5 +160,41 @@ system 'cp', "$state/other.state", "$state/users.state";
 $nginx->start;
 is($users->configured, 'v1=60 v2=40', "another split's file");
 like($nginx->log, qr/corrupt/, "another split's file: logged");
+
+
+
+# a file of a version to come is neither corrupt nor understood
+
+$nginx->stop;
+
+my $other_version = $good =~ s/^(ficus-split-state) 1$/$1 2/mr;
+
+$other_version =~ s/crc \w+\n\z//;
+$other_version .= sprintf "crc %08x\n", crc32($other_version);
+
+my $path = $t->write('state/users.state', $other_version);
+my ($status, $out) = $nginx->check($conf);
+
+is($status, 1, 'another version is refused');
+like($out, qr/\[emerg\].*"\Q$path\E" was written by another version/,
+    'another version: message');
+is($t->read('state/users.state'), $other_version,
+    'another version: file is as it was');
+
+
+# a file that is damaged while nginx runs, found when the zone changes
+
+$t->write('state/users.state', $good);
+unlink kept_aside();
+$nginx->start;
+is($users->p(20)->{status}, 200, 'runs again');
+$t->write('state/users.state', 'rubbish');
+$nginx->conf($conf =~ s/users:512k/users:1m/r);
+$nginx->reload;
+is($users->configured, 'v1=20 v2=80', 'damaged while running: weights stay');
+is(scalar(my @aside = kept_aside()), 1, 'damaged while running: kept aside');
+is($users->p(21)->{status}, 200, 'damaged while running: change');
+$nginx->restart;
+is($users->configured, 'v1=21 v2=79', 'damaged while running: restart');
 
 $t->done;
