@@ -260,8 +260,9 @@ typedef struct {
 
 
 /*
- * One decision of one request.  It is small on purpose: a request that needs
- * one more block of its pool pays 600 instructions for it.
+ * One decision of one request.  It is small and hardly ever taken from the
+ * pool of the request on purpose: one that needs one more block of its pool
+ * pays 600 instructions for it.
  */
 
 typedef struct ngx_http_strangler_ctx_s  ngx_http_strangler_ctx_t;
@@ -363,12 +364,10 @@ ngx_http_strangler_ctx_t *ngx_http_strangler_find_ctx(ngx_http_request_t *r,
 ngx_http_strangler_ctx_t *ngx_http_strangler_add_ctx(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split);
 void ngx_http_strangler_keep_ctx(ngx_http_strangler_ctx_t *ctx);
-ngx_int_t ngx_http_strangler_strip(ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_post_read_handler(ngx_http_request_t *r);
 ngx_str_t *ngx_http_strangler_stripped(ngx_http_request_t *r, ngx_str_t *name);
 ngx_str_t *ngx_http_strangler_header(ngx_http_request_t *r, char *lowcase,
     size_t len);
-ngx_int_t ngx_http_strangler_value(ngx_http_request_t *r,
-    ngx_http_strangler_value_t *value, ngx_str_t *result);
 
 /* route */
 

@@ -10,7 +10,6 @@
 #define NGX_HTTP_STRANGLER_TOKEN_MAX  4096
 
 
-static ngx_int_t ngx_http_strangler_post_read_handler(ngx_http_request_t *r);
 static char *ngx_http_strangler_api(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_strangler_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -156,17 +155,6 @@ const ngx_str_t  ngx_http_strangler_decided_names[] = {
     ngx_string("key"),
     ngx_string("keyless")
 };
-
-
-static ngx_int_t
-ngx_http_strangler_post_read_handler(ngx_http_request_t *r)
-{
-    if (ngx_http_strangler_strip(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DECLINED;
-}
 
 
 static char *

@@ -7,15 +7,24 @@
 #include "ngx_http_strangler.h"
 
 
+typedef struct {
+    ngx_uint_t                  number;     /* of the request that has it */
+    ngx_http_strangler_ctx_t    ctx;
+} ngx_http_strangler_kept_t;
+
+
 static ngx_http_strangler_ctx_t *ngx_http_strangler_restore(
     ngx_http_request_t *r);
+static ngx_http_strangler_ctx_t *ngx_http_strangler_alloc_ctx(
+    ngx_http_request_t *r);
+static void ngx_http_strangler_kept_cleanup(void *data);
 static void ngx_http_strangler_cleanup(void *data);
 static ngx_uint_t ngx_http_strangler_is_own(ngx_table_elt_t *h);
 static ngx_http_strangler_stripped_t *ngx_http_strangler_stripped_get(
     ngx_http_request_t *r);
 static void ngx_http_strangler_stripped_cleanup(void *data);
-static ngx_int_t ngx_http_strangler_strip_one(ngx_http_request_t *r,
-    ngx_list_part_t *prev, ngx_list_part_t *part, ngx_uint_t i);
+static ngx_int_t ngx_http_strangler_strip(ngx_http_request_t *r,
+    ngx_list_part_t *prev, ngx_list_part_t *part, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_strangler_remember(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 
@@ -82,7 +91,7 @@ ngx_http_strangler_add_ctx(ngx_http_request_t *r,
 {
     ngx_http_strangler_ctx_t  *ctx;
 
-    ctx = ngx_palloc(r->pool, sizeof(ngx_http_strangler_ctx_t));
+    ctx = ngx_http_strangler_alloc_ctx(r);
     if (ctx == NULL) {
         return NULL;
     }
@@ -97,6 +106,68 @@ ngx_http_strangler_add_ctx(ngx_http_request_t *r,
     ngx_http_set_ctx(r, ctx, ngx_http_strangler_module);
 
     return ctx;
+}
+
+
+/*
+ * From the pool of the request at first.  A connection that is kept alive has
+ * one for its later requests: its HTTP/1 requests come one after the other,
+ * and each has its number.
+ */
+
+static ngx_http_strangler_ctx_t *
+ngx_http_strangler_alloc_ctx(ngx_http_request_t *r)
+{
+    ngx_connection_t           *c;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_strangler_kept_t  *kept;
+
+    c = r->connection;
+
+    if (c->requests < 2 || r != r->main
+        || r->http_version >= NGX_HTTP_VERSION_20)
+    {
+        return ngx_palloc(r->pool, sizeof(ngx_http_strangler_ctx_t));
+    }
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_strangler_kept_cleanup) {
+            break;
+        }
+    }
+
+    if (cln == NULL) {
+        cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_strangler_kept_t));
+        if (cln == NULL) {
+            return NULL;
+        }
+
+        cln->handler = ngx_http_strangler_kept_cleanup;
+
+        kept = cln->data;
+        kept->number = 0;
+    }
+
+    kept = cln->data;
+
+    if (kept->number == c->requests) {
+        return ngx_palloc(r->pool, sizeof(ngx_http_strangler_ctx_t));
+    }
+
+    kept->number = c->requests;
+
+    return &kept->ctx;
+}
+
+
+/* only a mark, by which the context is found again */
+
+static void
+ngx_http_strangler_kept_cleanup(void *data)
+{
+    ngx_http_strangler_kept_t *kept = data;
+
+    kept->number = 0;
 }
 
 
@@ -135,43 +206,40 @@ ngx_http_strangler_cleanup(void *data)
 }
 
 
+/* takes the headers away that nobody upstream may see from a client */
+
 ngx_int_t
-ngx_http_strangler_strip(ngx_http_request_t *r)
+ngx_http_strangler_post_read_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *h, *last;
     ngx_list_part_t  *part, *prev;
 
     prev = NULL;
     part = &r->headers_in.headers.part;
 
-    while (part) {
+    do {
         h = part->elts;
 
-        for (i = 0; i < part->nelts; i++) {
+        for (last = h + part->nelts; h < last; h++) {
 
-            if (h[i].lowcase_key[0] != 'x'
-                || !ngx_http_strangler_is_own(&h[i]))
-            {
-                continue;
+            if (h->lowcase_key[0] == 'x' && ngx_http_strangler_is_own(h)) {
+
+                if (ngx_http_strangler_strip(r, prev, part, h) != NGX_OK) {
+                    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+                }
+
+                /* the parts have changed: once more from the start */
+
+                return ngx_http_strangler_post_read_handler(r);
             }
-
-            if (ngx_http_strangler_remember(r, &h[i]) != NGX_OK
-                || ngx_http_strangler_strip_one(r, prev, part, i) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            /* the parts have changed: once more from the start */
-
-            return ngx_http_strangler_strip(r);
         }
 
         prev = part;
         part = part->next;
-    }
 
-    return NGX_OK;
+    } while (part);
+
+    return NGX_DECLINED;
 }
 
 
@@ -197,18 +265,22 @@ ngx_http_strangler_is_own(ngx_table_elt_t *h)
  */
 
 static ngx_int_t
-ngx_http_strangler_strip_one(ngx_http_request_t *r, ngx_list_part_t *prev,
-    ngx_list_part_t *part, ngx_uint_t i)
+ngx_http_strangler_strip(ngx_http_request_t *r, ngx_list_part_t *prev,
+    ngx_list_part_t *part, ngx_table_elt_t *h)
 {
+    ngx_uint_t        i;
     ngx_list_t       *list;
-    ngx_table_elt_t  *h;
     ngx_list_part_t  *rest;
 
-    h = part->elts;
+    if (ngx_http_strangler_remember(r, h) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    i = h - (ngx_table_elt_t *) part->elts;
     list = &r->headers_in.headers;
 
     if (i == 0 && part->nelts > 1) {
-        part->elts = &h[1];
+        part->elts = h + 1;
         part->nelts--;
 
     } else if (i + 1 == part->nelts && part->nelts > 1) {
@@ -220,7 +292,7 @@ ngx_http_strangler_strip_one(ngx_http_request_t *r, ngx_list_part_t *prev,
             return NGX_ERROR;
         }
 
-        rest->elts = &h[i + 1];
+        rest->elts = h + 1;
         rest->nelts = part->nelts - i - 1;
         rest->next = part->next;
 
@@ -378,28 +450,4 @@ ngx_http_strangler_header(ngx_http_request_t *r, char *lowcase, size_t len)
     }
 
     return NULL;
-}
-
-
-ngx_int_t
-ngx_http_strangler_value(ngx_http_request_t *r,
-    ngx_http_strangler_value_t *value, ngx_str_t *result)
-{
-    ngx_http_variable_value_t  *v;
-
-    if (value->index == NGX_ERROR) {
-        return ngx_http_complex_value(r, &value->complex, result);
-    }
-
-    v = ngx_http_get_flushed_variable(r, value->index);
-
-    if (v == NULL || v->not_found) {
-        result->len = 0;
-        return NGX_OK;
-    }
-
-    result->len = v->len;
-    result->data = v->data;
-
-    return NGX_OK;
 }

@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_strangler_overridden(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_strangler_override_allowed(ngx_http_request_t *r,
     ngx_http_strangler_override_t *o);
 static ngx_uint_t ngx_http_strangler_has_cookies(ngx_http_request_t *r);
+static ngx_int_t ngx_http_strangler_value(ngx_http_request_t *r,
+    ngx_http_strangler_value_t *value, ngx_str_t *result);
 static void ngx_http_strangler_choose(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx);
 
@@ -32,7 +34,12 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
     ngx_http_strangler_lane_t      *lane;
     ngx_http_strangler_loc_conf_t  *lcf;
 
-    ctx = ngx_http_strangler_find_ctx(r, split);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_strangler_module);
+
+    if (ctx || r->internal || r->filter_finalize) {
+        ctx = ngx_http_strangler_find_ctx(r, split);
+    }
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
 
     if (lcf->pin) {
@@ -146,6 +153,30 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
 
     ctx->arm = (uint8_t) ngx_http_strangler_keyless(n, &local->weights);
     ctx->decided = ngx_http_strangler_keyless_e;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_strangler_value(ngx_http_request_t *r,
+    ngx_http_strangler_value_t *value, ngx_str_t *result)
+{
+    ngx_http_variable_value_t  *v;
+
+    if (value->index == NGX_ERROR) {
+        return ngx_http_complex_value(r, &value->complex, result);
+    }
+
+    v = ngx_http_get_flushed_variable(r, value->index);
+
+    if (v == NULL || v->not_found) {
+        result->len = 0;
+        return NGX_OK;
+    }
+
+    result->len = v->len;
+    result->data = v->data;
+
+    return NGX_OK;
 }
 
 

@@ -116,8 +116,10 @@ ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
     u->peer.free = ngx_http_strangler_free_peer;
 
 #if (NGX_HTTP_SSL)
-    u->peer.set_session = ngx_http_strangler_set_session;
-    u->peer.save_session = ngx_http_strangler_save_session;
+    if (u->ssl) {
+        u->peer.set_session = ngx_http_strangler_set_session;
+        u->peer.save_session = ngx_http_strangler_save_session;
+    }
 #endif
 
     if (peer->notify) {
