@@ -434,7 +434,7 @@ ngx_http_strangler_send_problem(ngx_http_strangler_call_t *call)
 
     ngx_http_strangler_out_init(&out, r->pool);
 
-    ngx_http_strangler_out(&out, "{\"type\":\"urn:ficus:problem:%s\","
+    ngx_http_strangler_out(&out, "{\"type\":\"urn:ficus:problem/%s\","
                            "\"title\":\"%s\",\"status\":%ui,\"detail\":",
                            problem->slug, problem->title, call->status);
     ngx_http_strangler_out_json(&out, (u_char *) call->detail,

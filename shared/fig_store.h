@@ -1,0 +1,183 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Store: collections of documents, each a JSON text with its bookkeeping
+ * apart: a version, a tombstone flag, up to three indexed strings, and what
+ * the outbox has still to publish.
+ *
+ * There is one way to write: a compare-and-set of a single document, durable
+ * when it returns.  Nothing here needs a transaction over two documents, so
+ * every backend that can replace one document atomically will do.
+ *
+ * Threads: every function may be called by any thread at any time, but for
+ * fig_store_close(), which must be the last.
+ */
+
+
+#ifndef FIG_STORE_H_INCLUDED
+#define FIG_STORE_H_INCLUDED
+
+
+#include "fig_buf.h"
+
+
+#define FIG_STORE_KEYS       3
+#define FIG_STORE_PAGE_MAX   1000
+
+
+/*
+ * A collection is known by its address; its name is [a-z_]{1,32}.  A key that
+ * is unique is so among all documents that have it, tombstones included.
+ */
+
+typedef struct {
+    const char  *name;
+    const char  *keys[FIG_STORE_KEYS];    /* names, for indexes; NULL: none */
+    bool         unique[FIG_STORE_KEYS];
+} fig_collection_t;
+
+
+typedef struct {
+    fig_str_t    id;                      /* 1..512 bytes, no NUL */
+    uint64_t     ver;                     /* 1..2^63-1 */
+    uint64_t     ref;                     /* a number of the caller's own */
+    fig_str_t    keys[FIG_STORE_KEYS];    /* absent: not in that index */
+    fig_str_t    body;                    /* any text; JSON by custom */
+    fig_str_t    changed;                 /* the union since it was published */
+    bool         deleted;
+    bool         pending;
+} fig_doc_t;
+
+
+typedef enum {
+    FIG_STORE_PUT,       /* if the stored version is expect (0: no row) */
+    FIG_STORE_RAISE,     /* if there is no row, or its version is below ver */
+    FIG_STORE_SETTLE     /* clears pending and changed if the version is ver */
+} fig_op_kind_t;
+
+typedef struct {
+    fig_op_kind_t            kind;
+    const fig_collection_t  *collection;
+    fig_doc_t                doc;         /* FIG_STORE_SETTLE: id and ver */
+    uint64_t                 expect;
+
+    fig_status_t             status;
+    unsigned                 key;         /* FIG_TAKEN: which of keys */
+} fig_op_t;
+
+
+typedef enum {
+    FIG_STORE_LIVE,
+    FIG_STORE_PENDING,   /* tombstones too */
+    FIG_STORE_ALL        /* tombstones too */
+} fig_store_state_t;
+
+typedef struct {
+    fig_str_t           match[FIG_STORE_KEYS];   /* absent: any */
+    fig_str_t           after;                   /* ids above it, exclusive */
+    unsigned            limit;                   /* 1..FIG_STORE_PAGE_MAX */
+    size_t              max_bytes;               /* of bodies; 0: 8 MiB */
+    fig_store_state_t   state;
+    uint64_t            ref_below;               /* 0: any */
+    bool                brief;                   /* without body, changed */
+} fig_query_t;
+
+typedef struct {
+    fig_doc_t  *docs;
+    size_t      n;
+    bool        more;
+} fig_page_t;
+
+
+typedef struct {
+    const char  *uri;                  /* sqlite:PATH */
+    uint64_t     lock_timeout;         /* ms, for the write lock */
+    uint64_t     cache;                /* bytes a connection may cache */
+} fig_store_conf_t;
+
+typedef struct fig_store_s  fig_store_t;
+
+
+/*
+ * Opens the store, and creates what is missing of it.  collections ends with
+ * NULL and must outlive the store.  FIG_ERROR: it can't be used; a line that
+ * names the file and the cause was logged and nothing was changed.
+ */
+
+fig_status_t fig_store_open(const fig_store_conf_t *conf,
+    const fig_collection_t *const *collections, fig_store_t **store)
+    FIG_NODISCARD;
+
+
+/*
+ * Writes what waits, then frees all.  NULL is fine.
+ */
+
+void fig_store_close(fig_store_t *store);
+
+
+/*
+ * Applies each op by itself, in order, and sets its status: FIG_OK,
+ * FIG_CONFLICT (the condition did not hold; nothing is wrong) or FIG_TAKEN
+ * (another document has that unique key).  One op's failure does not touch the
+ * others.  No pointer is kept.
+ *
+ * FIG_OK: every op was tried and what succeeded is durable.  FIG_BUSY (the
+ * lock was not got in time), FIG_FULL, FIG_ERROR: nothing was done.
+ * FIG_UNKNOWN: the connection broke; any of them may have been done.
+ */
+
+fig_status_t fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
+    FIG_NODISCARD;
+
+
+/*
+ * The same for what may be lost when the process dies: copies the ops, returns
+ * at once and writes them with the next fig_store_write() or after 100 ms.
+ * Statuses are not reported, errors are logged.
+ */
+
+void fig_store_write_later(fig_store_t *store, const fig_op_t *ops, size_t n);
+
+
+/*
+ * A document, in the arena, tombstone or not.  FIG_DECLINED: there is no row.
+ * Reading never waits for a writer; it sees all that was durable before.
+ */
+
+fig_status_t fig_store_get(fig_store_t *store,
+    const fig_collection_t *collection, fig_str_t id, fig_arena_t *arena,
+    fig_doc_t *doc) FIG_NODISCARD;
+
+
+/*
+ * A page of documents, in the arena, in the byte order of their ids.  Ends
+ * before limit when the bodies reach max_bytes, but has one document at least
+ * when there is one.  more: there are others behind the last.
+ */
+
+fig_status_t fig_store_list(fig_store_t *store,
+    const fig_collection_t *collection, const fig_query_t *query,
+    fig_arena_t *arena, fig_page_t *page) FIG_NODISCARD;
+
+
+/*
+ * The version below every version of a document that is made now; a restored
+ * backup raises it by 2^32.
+ */
+
+uint64_t fig_store_base(fig_store_t *store);
+
+
+/*
+ * FIG_OK when a read works now.
+ */
+
+fig_status_t fig_store_ping(fig_store_t *store) FIG_NODISCARD;
+
+
+#endif /* FIG_STORE_H_INCLUDED */

@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * What a backend of fig_store provides; for shared/fig_store*.c only.  The
+ * functions mean what those of fig_store.h with the same name mean.
+ */
+
+
+#ifndef FIG_STORE_BACKEND_H_INCLUDED
+#define FIG_STORE_BACKEND_H_INCLUDED
+
+
+#include "fig_store.h"
+
+
+typedef struct {
+    const char    *scheme;
+
+    fig_status_t (*open)(const fig_store_conf_t *conf, const char *where,
+        const fig_collection_t *const *collections, void **self);
+    void         (*close)(void *self);
+    fig_status_t (*write)(void *self, fig_op_t *ops, size_t n);
+    void         (*write_later)(void *self, const fig_op_t *ops, size_t n);
+    fig_status_t (*get)(void *self, const fig_collection_t *collection,
+        fig_str_t id, fig_arena_t *arena, fig_doc_t *doc);
+    fig_status_t (*list)(void *self, const fig_collection_t *collection,
+        const fig_query_t *query, fig_arena_t *arena,
+        fig_page_t *page);
+    uint64_t     (*base)(void *self);
+    fig_status_t (*ping)(void *self);
+} fig_store_backend_t;
+
+
+extern const fig_store_backend_t  fig_store_sqlite;
+
+
+#endif /* FIG_STORE_BACKEND_H_INCLUDED */
