@@ -24,4 +24,13 @@ uint32_t fig_crc32c(fig_str_t s);
 unsigned fig_partition(fig_str_t key);         /* crc32c mod FIG_PARTITIONS */
 
 
+/*
+ * The same on every machine and in every version, since sums of it are
+ * compared between processes: FNV-1a from the seed, and MurmurHash3's last
+ * steps to mix the bits.  Whoever wants to can find strings that collide.
+ */
+
+uint64_t fig_hash64(fig_str_t s, uint64_t seed);
+
+
 #endif /* FIG_HASH_H_INCLUDED */

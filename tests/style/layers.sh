@@ -18,9 +18,9 @@ levels() {
 1 fig_status
 2 fig_buf fig_log fig_hash
 3 fig_json fig_config fig_metrics
-4 fig_store fig_bus fig_event
-5 fig_relay fig_consumer
-6 fig_fcgi fig_http fig_route fig_problem
+4 fig_store fig_bus fig_http
+5 fig_event fig_problem fig_fcgi fig_route
+6 fig_outbox fig_consumer fig_resource
 7 fig_app
 END
 }

@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * A worker's main(): settings, log, store, bus, routes, health, metrics,
+ * signals, graceful stop.
+ *
+ * SIGTERM, SIGINT: stop accepting, finish what runs (stop-timeout), call
+ * stop(), flush, exit 0.  SIGHUP does nothing.  Exit 1: one line was logged.
+ * Exit 2: bad settings.
+ *
+ * Routes of every worker, served on its socket: /healthz (200 while the
+ * process answers), /readyz (503 when it cannot serve; 200 {"status":
+ * "degraded", "checks": {...}} when something else is away), /metrics.
+ */
+
+
+#ifndef FIG_APP_H_INCLUDED
+#define FIG_APP_H_INCLUDED
+
+
+#include "fig_bus.h"
+#include "fig_config.h"
+#include "fig_fcgi.h"
+#include "fig_route.h"
+#include "fig_store.h"
+
+
+/*
+ * The settings that every worker has; a worker with its own puts this first
+ * in its struct.
+ */
+
+typedef struct {
+    fig_fcgi_conf_t    fcgi;
+    fig_store_conf_t   store;
+    fig_bus_conf_t     bus;
+    uint64_t           stop_timeout;
+    const char        *log_level;
+    const char        *log_format;
+} fig_app_conf_t;
+
+typedef struct fig_app_s  fig_app_t;
+
+typedef struct {
+    const char                     *name;           /* "users-v1" */
+    const fig_route_t              *routes;
+    const fig_collection_t *const  *collections;
+    const fig_setting_t            *settings;       /* own; NULL: none */
+    size_t                          conf_size;      /* 0: fig_app_conf_t */
+
+    /* store and bus are open; *data is the requests' data */
+    fig_status_t                  (*start)(fig_app_t *app, void **data);
+
+    /* requests have ended, store and bus are still open; may be NULL */
+    void                          (*stop)(void *data);
+} fig_worker_t;
+
+
+/*
+ * Returns what main() returns.
+ */
+
+int fig_main(const fig_worker_t *worker, int argc, char **argv);
+
+
+/*
+ * For start().
+ */
+
+const void *fig_app_conf(const fig_app_t *app);
+fig_store_t *fig_app_store(const fig_app_t *app);
+fig_bus_t *fig_app_bus(const fig_app_t *app);
+
+
+/*
+ * Adds a row to /readyz.  check() returns NULL when all is well, else what is
+ * wrong, a static text; it must not block.  A check that fails makes the
+ * worker degraded, never unready.
+ */
+
+void fig_app_check(fig_app_t *app, const char *name,
+    const char *(*check)(void *data), void *data);
+
+
+#endif /* FIG_APP_H_INCLUDED */

@@ -1,0 +1,59 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Outbox: writes that are published, always, whatever crashes.  The write and
+ * the mark that it has to be published are one conditional write of one
+ * document; the relay, a thread, publishes committed states from memory,
+ * repeats what got no answer, and clears the mark under the condition that
+ * the version is still the one that was acknowledged.  A scan each second
+ * finds what a crash, another process's death or a full queue left behind.
+ * States coalesce: what counts is the last.
+ *
+ * Metrics: ficus_outbox_pending (rows in this process's hands),
+ * ficus_outbox_published_total, ficus_outbox_repeated_total,
+ * ficus_outbox_seconds (commit to acknowledgement).
+ *
+ * Threads: any.
+ */
+
+
+#ifndef FIG_OUTBOX_H_INCLUDED
+#define FIG_OUTBOX_H_INCLUDED
+
+
+#include "fig_event.h"
+
+
+typedef struct fig_outbox_s  fig_outbox_t;
+
+
+/*
+ * topic, store and bus must outlive it.
+ */
+
+fig_status_t fig_outbox_open(fig_store_t *store, fig_bus_t *bus,
+    const fig_topic_t *topic, fig_outbox_t **outbox) FIG_NODISCARD;
+
+
+/*
+ * Publishes what waits, for timeout ms at most, then ends; what is left stays
+ * marked in the store.  NULL is fine.
+ */
+
+void fig_outbox_close(fig_outbox_t *outbox, uint64_t timeout);
+
+
+/*
+ * fig_store_write() of FIG_STORE_PUT ops, whose documents are published.  The
+ * caller has set doc.changed (fig_event_changed).
+ */
+
+fig_status_t fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
+    fig_str_t traceparent) FIG_NODISCARD;
+
+
+#endif /* FIG_OUTBOX_H_INCLUDED */
