@@ -38,6 +38,9 @@ typedef struct {
  * FIG_OK: *value is set (it may be NULL: json-c's null) and belongs to the
  * caller, who drops it with json_object_put().  FIG_INVALID: *error is set.
  * FIG_NOMEM.
+ *
+ * Strings may hold NUL (from \u0000), names may not.  A number with a fraction
+ * or an exponent keeps its text.
  */
 
 fig_status_t fig_json_parse(fig_str_t text, fig_json_t **value,
@@ -62,7 +65,8 @@ bool fig_json_has(fig_json_t *object, const char *name);
 
 
 /*
- * Appends a JSON string, quoted and escaped; s must be valid UTF-8.
+ * Appends a JSON string, quoted and escaped.  s should be valid UTF-8: a byte
+ * that is not becomes U+FFFD.
  */
 
 void fig_json_quote(fig_buf_t *out, fig_str_t s);
