@@ -19,7 +19,8 @@
 #include "fig_buf.h"
 
 
-#define FIG_HTTP_ARGS  4
+#define FIG_HTTP_ARGS     4
+#define FIG_HTTP_HEADERS  3072
 
 
 typedef struct {
@@ -52,6 +53,15 @@ typedef struct {
 
 
 /*
+ * 200, application/json, no headers yet (their sum is bounded: nginx takes
+ * them with the status in one page), no body.
+ */
+
+void fig_response_init(fig_response_t *response);
+void fig_response_clear(fig_response_t *response);         /* frees headers */
+
+
+/*
  * A CGI parameter by its name, absent when it was not sent or is empty.
  */
 
@@ -59,9 +69,9 @@ fig_str_t fig_request_param(const fig_request_t *request, const char *name);
 
 
 /*
- * An argument of the query string, percent-decoded, in the arena.
- * FIG_DECLINED: not there.  FIG_INVALID: there twice, a bad escape, or no
- * UTF-8.  FIG_NOMEM.
+ * An argument of the query string, percent-decoded, in the arena; "+" stays
+ * "+", as in e-mail addresses.  FIG_DECLINED: not there.  FIG_INVALID: there
+ * twice, a bad escape, a NUL, or no UTF-8.  FIG_NOMEM.
  */
 
 fig_status_t fig_request_query(const fig_request_t *request, const char *name,
@@ -69,7 +79,8 @@ fig_status_t fig_request_query(const fig_request_t *request, const char *name,
 
 
 /*
- * Appends a header line.  Control characters in the value become blanks.
+ * Appends a header line.  Control characters in the value become blanks.  A
+ * line over the bound makes the answer a 500.
  */
 
 void fig_response_header(fig_response_t *response, const char *name,

@@ -55,7 +55,7 @@ void fig_problem(const fig_request_t *request, fig_response_t *response,
 /*
  * The problem that a status of store or bus means to a client: FIG_BUSY 503
  * busy, FIG_FULL 507 full, FIG_UNKNOWN 503 unknown-outcome without
- * Retry-After, FIG_NOMEM and all others 500 internal.
+ * Retry-After, FIG_NOMEM and all others 500 internal-error.
  */
 
 void fig_problem_status(const fig_request_t *request,
@@ -73,6 +73,7 @@ void fig_problem_write(fig_buf_t *out, unsigned status, const char *slug,
 /*
  * The body as a JSON object (or array), for the caller to drop.
  * FIG_INVALID: the response is 400 already and says `line L, column C`.
+ * FIG_NOMEM: it is 500.
  */
 
 fig_status_t fig_request_json(const fig_request_t *request,
