@@ -36,7 +36,7 @@ rfc8259_check(const unsigned char *text, size_t len, unsigned depth,
     parser.depth = depth < RFC8259_DEPTH_MAX ? depth : RFC8259_DEPTH_MAX;
     parser.start = text;
     parser.pos = text;
-    parser.last = text + len;
+    parser.last = text;
 
     if (len > RFC8259_LENGTH_MAX) {
         (void) rfc8259_fail(&parser, "text too long");
@@ -44,6 +44,7 @@ rfc8259_check(const unsigned char *text, size_t len, unsigned depth,
         return -1;
     }
 
+    parser.last += len;
     parser.slots = work;
     rfc8259_names(&parser, seed);
 

@@ -9,6 +9,9 @@
 
 static int rfc8259_escape(rfc8259_parser_t *parser);
 static int rfc8259_unicode(rfc8259_parser_t *parser);
+static int rfc8259_wrong_escape(rfc8259_parser_t *parser,
+    const unsigned char *p, const char *what);
+static int rfc8259_digit(unsigned char c);
 
 
 int
@@ -91,7 +94,7 @@ rfc8259_unicode(rfc8259_parser_t *parser)
     high = rfc8259_hex(p, parser->last);
 
     if (high == -1) {
-        return rfc8259_fail(parser, "invalid escape");
+        return rfc8259_wrong_escape(parser, p, "invalid escape");
     }
 
     if (high < 0xd800 || high > 0xdfff) {
@@ -101,8 +104,12 @@ rfc8259_unicode(rfc8259_parser_t *parser)
 
     low = rfc8259_hex(p + 6, parser->last);
 
-    if (high > 0xdbff || low < 0xdc00 || low > 0xdfff) {
+    if (high > 0xdbff || (low != -1 && (low < 0xdc00 || low > 0xdfff))) {
         return rfc8259_fail(parser, "lone surrogate");
+    }
+
+    if (low == -1) {
+        return rfc8259_wrong_escape(parser, p + 6, "lone surrogate");
     }
 
     parser->pos = p + 12;
@@ -111,14 +118,36 @@ rfc8259_unicode(rfc8259_parser_t *parser)
 }
 
 
-/* the value of an escape \uXXXX, or -1 when p has none */
+/* there is no \uXXXX at p; it may be that the text ends too soon */
+
+static int
+rfc8259_wrong_escape(rfc8259_parser_t *parser, const unsigned char *p,
+    const char *what)
+{
+    size_t  i, left;
+
+    left = (size_t) (parser->last - p);
+
+    for (i = 0; i < left && i < 6; i++) {
+
+        if ((i == 0 && p[i] != '\\') || (i == 1 && p[i] != 'u')
+            || (i > 1 && rfc8259_digit(p[i]) == -1))
+        {
+            return rfc8259_fail(parser, what);
+        }
+    }
+
+    parser->pos = parser->last;
+
+    return rfc8259_fail(parser, "unexpected end");
+}
+
 
 int
 rfc8259_hex(const unsigned char *p, const unsigned char *last)
 {
-    int            value;
-    unsigned       i;
-    unsigned char  c;
+    int       value, digit;
+    unsigned  i;
 
     if (last - p < 6 || p[0] != '\\' || p[1] != 'u') {
         return -1;
@@ -127,23 +156,29 @@ rfc8259_hex(const unsigned char *p, const unsigned char *last)
     value = 0;
 
     for (i = 2; i < 6; i++) {
-        c = p[i];
+        digit = rfc8259_digit(p[i]);
 
-        if (c >= '0' && c <= '9') {
-            value = value * 16 + (c - '0');
-            continue;
-        }
-
-        c |= 0x20;
-
-        if (c < 'a' || c > 'f') {
+        if (digit == -1) {
             return -1;
         }
 
-        value = value * 16 + (c - 'a' + 10);
+        value = value * 16 + digit;
     }
 
     return value;
+}
+
+
+static int
+rfc8259_digit(unsigned char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
 }
 
 
