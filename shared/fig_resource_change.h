@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The steps of a change; for shared/fig_resource*.c only.
+ */
+
+
+#ifndef FIG_RESOURCE_CHANGE_H_INCLUDED
+#define FIG_RESOURCE_CHANGE_H_INCLUDED
+
+
+#include "fig_resource.h"
+
+
+/* how often a write that lost a race is done again */
+#define FIG_CHANGE_TRIES  100
+
+
+void fig_change_open(fig_change_t *change, fig_arena_t *arena);
+void fig_change_close(fig_change_t *change);
+
+
+/*
+ * Reads the document: stored, before and a copy of it in fields.
+ * FIG_DECLINED: there is none; stored is set when there is a tombstone.
+ */
+
+fig_status_t fig_change_load(const fig_resource_t *resource,
+    fig_change_t *change, fig_str_t id) FIG_NODISCARD;
+
+
+/*
+ * The same of a document in stored.
+ */
+
+fig_status_t fig_change_parse(fig_change_t *change) FIG_NODISCARD;
+
+
+/*
+ * Makes fields of a new document from sent: the id first, no nulls.
+ */
+
+fig_status_t fig_change_new(const fig_resource_t *resource,
+    fig_change_t *change) FIG_NODISCARD;
+
+
+/*
+ * Lays sent over fields; deep as RFC 7396 says, or only the first level.
+ */
+
+fig_status_t fig_change_merge(fig_change_t *change, bool deep) FIG_NODISCARD;
+
+
+/*
+ * Makes doc of the fields.  FIG_DECLINED: nothing differs.  Of a change that
+ * only touched the bookkeeping doc has the version that is stored.
+ */
+
+fig_status_t fig_change_finish(const fig_resource_t *resource,
+    fig_change_t *change, fig_str_t id) FIG_NODISCARD;
+
+
+/*
+ * Makes doc the tombstone of the stored document.
+ */
+
+void fig_change_bury(fig_change_t *change);
+
+
+/*
+ * Fills an op with doc.
+ */
+
+void fig_change_op(const fig_resource_t *resource,
+    const fig_change_t *change, fig_op_t *op);
+
+
+/*
+ * Evaluates If-Match and If-None-Match; stored is NULL when there is no
+ * document.  FIG_CONFLICT: 412, or 304 for a safe method.  FIG_INVALID: 400,
+ * *name is the header.
+ */
+
+fig_status_t fig_change_condition(const fig_request_t *request,
+    const fig_doc_t *stored, const char **name) FIG_NODISCARD;
+
+
+/*
+ * All that makes a new document of sent, up to doc.  FIG_INVALID: errors tell;
+ * FIG_TAKEN: conflicts tell.
+ */
+
+fig_status_t fig_change_draft(const fig_resource_t *resource,
+    fig_change_t *change) FIG_NODISCARD;
+
+
+/*
+ * Stores doc and lets what has to follow happen.  FIG_CONFLICT: somebody was
+ * faster; FIG_TAKEN: conflicts tell.
+ */
+
+fig_status_t fig_change_write(const fig_resource_t *resource,
+    fig_change_t *change, fig_str_t traceparent) FIG_NODISCARD;
+fig_status_t fig_change_written(const fig_resource_t *resource,
+    fig_change_t *change, const fig_op_t *op) FIG_NODISCARD;
+
+
+/*
+ * The client's traceparent (W3C Trace Context, 3.2), absent when it is none.
+ */
+
+fig_str_t fig_trace_parent(const fig_request_t *request);
+
+
+/*
+ * Answers with a document; with a problem.
+ */
+
+void fig_reply_doc(fig_response_t *response, unsigned status,
+    const fig_doc_t *doc);
+void fig_reply_missing(const fig_resource_t *resource,
+    const fig_request_t *request, fig_response_t *response);
+fig_str_t fig_errors_detail(const fig_errors_t *errors, fig_arena_t *arena);
+void fig_reply_errors(const fig_request_t *request, fig_response_t *response,
+    unsigned status, const fig_errors_t *errors);
+void fig_reply_condition(const fig_request_t *request,
+    fig_response_t *response, fig_status_t status, const char *name);
+
+
+#endif /* FIG_RESOURCE_CHANGE_H_INCLUDED */
