@@ -5,6 +5,7 @@
 
 
 #include "unit.h"
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -57,6 +58,10 @@ unit_capture(int fd)
 
     ck_assert_int_ne(unit_saved, -1);
     ck_assert_int_ne(unit_file, -1);
+
+    /* as several threads write to it */
+    ck_assert_int_eq(fcntl(unit_file, F_SETFL, O_APPEND), 0);
+
     ck_assert_int_eq(dup2(unit_file, fd), fd);
 }
 
