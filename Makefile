@@ -77,7 +77,7 @@ ifeq ($(FUZZ),yes)
 INSTRUMENT += -fsanitize=fuzzer-no-link
 endif
 
-CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared $(NATS_CFLAGS) \
+CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared -Iworkers $(NATS_CFLAGS) \
            $(SQLITE_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS)
 CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
          $(INSTRUMENT) $(CC_OPT)
@@ -132,6 +132,19 @@ $(LIBFIG): $(call objects,$(FIG_SOURCES)) $(O)/libfig.list
 	$(Q)ar rcs $@ $(filter %.o,$^)
 
 
+# What the workers of one domain share, an archive like the library.
+
+DOMAIN_SOURCES := $(sort $(wildcard workers/domain/*.c))
+LIBDOMAIN = $(BUILD)/libdomain.a
+
+$(O)/libdomain.list: LIST = $(DOMAIN_SOURCES)
+
+$(LIBDOMAIN): $(call objects,$(DOMAIN_SOURCES)) $(O)/libdomain.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $(filter %.o,$^)
+
+
 # Programs: workers/users_v1.c or workers/users_v1/*.c is build/users-v1,
 # tools/ficusctl/*.c is build/ficusctl.
 
@@ -139,16 +152,16 @@ $(LIBFIG): $(call objects,$(FIG_SOURCES)) $(O)/libfig.list
 define program
 $(O)/$(1).list: LIST = $(2)
 
-$(BUILD)/$(1): $(call objects,$(2)) $(O)/$(1).list $(LIBFIG)
+$(BUILD)/$(1): $(call objects,$(2)) $(O)/$(1).list $(LIBDOMAIN) $(LIBFIG)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) $$(LIBFIG) $$(LIBS)
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) $(LIBDOMAIN) $(LIBFIG) $$(LIBS)
 endef
 
 dash = $(subst _,-,$(1))
 folders = $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard $(1)/*/*.c)))))
 
 WORKER_FILES := $(sort $(basename $(notdir $(wildcard workers/*.c))))
-WORKER_DIRS := $(filter-out $(WORKER_FILES),$(call folders,workers))
+WORKER_DIRS := $(filter-out domain $(WORKER_FILES),$(call folders,workers))
 TOOLS := $(call folders,tools)
 
 $(foreach w,$(WORKER_FILES),\
@@ -234,10 +247,10 @@ else
 $(FUZZ_TESTS): $(call objects,$(call test_helpers,fuzz,fuzz))
 endif
 
-$(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS): $(BUILD)/%: $(O)/%.o $(LIBFIG)
+$(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS): $(BUILD)/%: $(O)/%.o $(LIBDOMAIN) $(LIBFIG)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBFIG) $(TEST_LIBS) $(LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBDOMAIN) $(LIBFIG) $(TEST_LIBS) $(LIBS)
 
 .PHONY: tests fuzz-programs bench-programs
 tests: $(UNIT_TESTS) $(FUZZ_TESTS)

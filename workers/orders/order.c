@@ -1,0 +1,299 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <sys/random.h>
+
+#include "orders.h"
+
+
+static void check_status(fig_change_t *change);
+static void check_bound(fig_change_t *change, const char *name);
+static void rule_status(fig_errors_t *errors, fig_str_t field,
+    fig_json_t *value);
+static int status_number(fig_str_t name);
+static fig_status_t filter_status(fig_arena_t *arena, fig_str_t value,
+    fig_str_t *key);
+static fig_status_t filter_user(fig_arena_t *arena, fig_str_t value,
+    fig_str_t *key);
+static fig_status_t filter_email(fig_arena_t *arena, fig_str_t value,
+    fig_str_t *key);
+
+
+enum {
+    PENDING,
+    PROCESSING,
+    SHIPPING,
+    DELIVERED,
+    CANCELLED,
+    STATUSES
+};
+
+static const char *const  statuses[STATUSES] = {
+    "Pending",
+    "Processing",
+    "Shipping",
+    "Delivered",
+    "Cancelled"
+};
+
+static const bool  steps[STATUSES][STATUSES] = {
+    [PENDING] = { [PENDING] = true, [PROCESSING] = true, [CANCELLED] = true },
+    [PROCESSING] = {
+        [PROCESSING] = true, [SHIPPING] = true, [CANCELLED] = true
+    },
+    [SHIPPING] = { [SHIPPING] = true, [DELIVERED] = true },
+    [DELIVERED] = { [DELIVERED] = true },
+    [CANCELLED] = { [CANCELLED] = true }
+};
+
+static const rule_t  rules[] = {
+    { "orderId", true, rule_id },
+    { "productName", true, rule_product },
+    { "status", true, rule_status },
+    { "email", false, rule_email },
+    { "deliveryAddress", false, rule_address },
+    { "userId", false, rule_id },
+    { "quantity", false, rule_quantity },
+    { NULL, false, NULL }
+};
+
+static const fig_collection_t  orders_collection = {
+    .name = "orders",
+    .keys = {
+        [ORDER_USER] = "userId",
+        [ORDER_EMAIL] = "email",
+        [ORDER_STATUS] = "status"
+    }
+};
+
+const fig_collection_t  orders_users = { .name = "users" };
+const fig_collection_t  orders_cursors = { .name = "cursors" };
+
+const fig_collection_t *const  orders_collections[] = {
+    &orders_collection,
+    &orders_users,
+    &orders_cursors,
+    NULL
+};
+
+const fig_topic_t  orders_topic = {
+    .stream = { "ORDERS", "orders.>" },
+    .name = "orders",
+    .id_name = "orderId",
+    .collection = &orders_collection
+};
+
+const fig_filter_t  orders_filters[FIG_RESOURCE_FILTERS] = {
+    { "status", ORDER_STATUS, filter_status },
+    { "userId", ORDER_USER, filter_user },
+    { "email", ORDER_EMAIL, filter_email }
+};
+
+
+/*
+ * 48 bits of milliseconds and 80 of chance in Crockford's base 32, so that
+ * orders that are made one after another lie side by side (the ULID form).
+ */
+
+fig_status_t
+order_make_id(fig_arena_t *arena, fig_str_t *id)
+{
+    char             text[26];
+    size_t           i;
+    uint8_t          chance[16];
+    uint64_t         ms;
+    struct timespec  now;
+
+    static const char  digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+    if (getrandom(chance, sizeof(chance), 0) != (ssize_t) sizeof(chance)) {
+        return FIG_ERROR;
+    }
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    ms = (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+
+    for (i = 10; i > 0; i--) {
+        text[i - 1] = digits[ms & 31];
+        ms >>= 5;
+    }
+
+    for (i = 0; i < 16; i++) {
+        text[10 + i] = digits[chance[i] & 31];
+    }
+
+    *id = fig_arena_dup(arena, (fig_str_t) { sizeof(text), text });
+
+    return id->data != NULL ? FIG_OK : FIG_NOMEM;
+}
+
+
+void
+order_check(const fig_resource_t *resource, fig_change_t *change)
+{
+    const char  *first;
+
+    if (change->before == NULL && !fig_json_has(change->sent, "status")) {
+        first = statuses[PENDING];
+        (void) json_object_object_add(change->fields, "status",
+                                      json_object_new_string(first));
+    }
+
+    rules_check(rules, RULES_KEEP, change);
+
+    if (!fig_json_has(change->fields, "email")
+        && !fig_json_has(change->fields, "userId"))
+    {
+        fig_errors_add(&change->errors, FIG_STR("email"), "required",
+                       "is required when there is no userId");
+    }
+
+    if (change->errors.n != 0) {
+        return;
+    }
+
+    check_status(change);
+
+    if (change->before != NULL && fig_json_has(change->before, "userId")) {
+        check_bound(change, "userId");
+        check_bound(change, "email");
+        check_bound(change, "deliveryAddress");
+    }
+}
+
+
+static void
+check_status(fig_change_t *change)
+{
+    int  from, to;
+
+    to = status_number(fig_json_string(change->fields, "status"));
+
+    if (change->before == NULL) {
+        if (to != PENDING) {
+            fig_errors_add(&change->errors, FIG_STR("status"), "transition",
+                           "must be %s at first", statuses[PENDING]);
+        }
+
+        return;
+    }
+
+    from = status_number(fig_json_string(change->before, "status"));
+
+    if (from >= 0 && to >= 0 && !steps[from][to]) {
+        fig_errors_add(&change->conflicts, FIG_STR("status"), "transition",
+                       "cannot go from %s to %s", statuses[from],
+                       statuses[to]);
+    }
+}
+
+
+/*
+ * What a bound order has of its user is the user's to change.
+ */
+
+static void
+check_bound(fig_change_t *change, const char *name)
+{
+    if (!fig_str_eq(fig_json_string(change->before, name),
+                    fig_json_string(change->fields, name)))
+    {
+        fig_errors_add(&change->conflicts, fig_str_from(name), "bound",
+                       "follows the user of this order");
+    }
+}
+
+
+static void
+rule_status(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
+{
+    if (!json_object_is_type(value, json_type_string)) {
+        fig_errors_add(errors, field, "type", "must be a string");
+
+    } else if (status_number(fig_str_from(json_object_get_string(value))) < 0) {
+        fig_errors_add(errors, field, "value",
+                       "must be Pending, Processing, Shipping, Delivered "
+                       "or Cancelled");
+    }
+}
+
+
+/*
+ * -1: there is no such status.
+ */
+
+static int
+status_number(fig_str_t name)
+{
+    int  i;
+
+    for (i = 0; i < STATUSES; i++) {
+        if (fig_str_eq(name, fig_str_from(statuses[i]))) {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
+/*
+ * An unbound order keeps the mark that it has.
+ */
+
+fig_status_t
+order_index(const fig_resource_t *resource, fig_change_t *change)
+{
+    fig_str_t  *keys, email;
+
+    keys = change->doc.keys;
+    keys[ORDER_STATUS] = fig_arena_dup(change->arena,
+                                       fig_json_string(change->fields,
+                                                       "status"));
+
+    if (fig_json_has(change->fields, "userId")) {
+        keys[ORDER_USER] = fig_arena_dup(change->arena,
+                                         fig_json_string(change->fields,
+                                                         "userId"));
+    }
+
+    email = fig_json_string(change->fields, "email");
+    keys[ORDER_EMAIL] = email;
+
+    if (email.data != NULL) {
+        return email_key(change->arena, email, &keys[ORDER_EMAIL]);
+    }
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+filter_status(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
+{
+    *key = value;
+
+    return status_number(value) >= 0 ? FIG_OK : FIG_INVALID;
+}
+
+
+static fig_status_t
+filter_user(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
+{
+    *key = value;
+
+    return valid_id(value) ? FIG_OK : FIG_INVALID;
+}
+
+
+static fig_status_t
+filter_email(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
+{
+    return valid_email(value) ? email_key(arena, value, key) : FIG_INVALID;
+}

@@ -1,0 +1,97 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Users, the old service: creates, reads and changes users.  What it does not
+ * know of a user it keeps.
+ */
+
+
+#include "domain/rules.h"
+#include "domain/users.h"
+
+
+static fig_status_t start(fig_app_t *app, void **data);
+static void check(const fig_resource_t *resource, fig_change_t *change);
+static void users_create(fig_request_t *request, fig_response_t *response);
+static void users_get(fig_request_t *request, fig_response_t *response);
+static void users_update(fig_request_t *request, fig_response_t *response);
+
+
+static const fig_route_t  routes[] = {
+    { "POST", "/api/users", users_create, FIG_ROUTE_JSON },
+    { "GET", "/api/users", NULL, 0 },
+    { "DELETE", "/api/users", NULL, 0 },
+    { "POST", "/api/users/batch", NULL, 0 },
+    { "GET", "/api/users/{userId}", users_get, 0 },
+    { "PUT", "/api/users/{userId}", users_update, FIG_ROUTE_JSON },
+    { "PATCH", "/api/users/{userId}", users_update, FIG_ROUTE_MERGE },
+    { "DELETE", "/api/users/{userId}", NULL, 0 },
+    { NULL, NULL, NULL, 0 }
+};
+
+static const rule_t  rules[] = {
+    { "userId", true, rule_id },
+    { "email", true, rule_email },
+    { "deliveryAddress", true, rule_address },
+    { NULL, false, NULL }
+};
+
+static const fig_worker_t  worker = {
+    .name = "users-v1",
+    .routes = routes,
+    .collections = users_collections,
+    .start = start,
+    .stop = users_stop
+};
+
+
+int
+main(int argc, char **argv)
+{
+    return fig_main(&worker, argc, argv);
+}
+
+
+static fig_status_t
+start(fig_app_t *app, void **data)
+{
+    return users_start(app, check, data);
+}
+
+
+static void
+check(const fig_resource_t *resource, fig_change_t *change)
+{
+    rules_check(rules, RULES_KEEP, change);
+}
+
+
+static void
+users_create(fig_request_t *request, fig_response_t *response)
+{
+    users_t  *users = request->data;
+
+    fig_resource_create(&users->resource, request, response);
+}
+
+
+static void
+users_get(fig_request_t *request, fig_response_t *response)
+{
+    users_t  *users = request->data;
+
+    fig_resource_get(&users->resource, request, response);
+}
+
+
+static void
+users_update(fig_request_t *request, fig_response_t *response)
+{
+    users_t  *users = request->data;
+
+    fig_resource_update(&users->resource, request, response);
+}
