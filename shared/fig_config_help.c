@@ -145,8 +145,7 @@ fig_config_details(fig_buf_t *out, const fig_setting_t *row, int width)
     fig_buf_puts(out, row->env ? row->env : "");
 
     if (range.len) {
-        /* without the blank at its beginning */
-        fig_buf_printf(out, "%s%s", row->env ? ", " : "", range.data + 1);
+        fig_buf_printf(out, "%s%s", row->env ? ", " : "", range.data);
     }
 
     if (row->value) {

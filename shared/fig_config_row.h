@@ -55,7 +55,7 @@ fig_status_t fig_config_set(const fig_config_t *config,
 
 
 /*
- * Appends " from 1k to 8m", or what else is true of the row's values.
+ * Appends "from 1k to 8m", or what else is true of the row's values.
  */
 
 void fig_config_range(fig_buf_t *out, const fig_setting_t *row);

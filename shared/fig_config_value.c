@@ -63,6 +63,17 @@ static const char  *fig_config_wanted[] = {
 };
 
 
+/* what stands between that and the range */
+
+static const char  *fig_config_joints[] = {
+    " of ",
+    " ",
+    ", ",
+    ", ",
+    ""
+};
+
+
 fig_status_t
 fig_config_set(const fig_config_t *config, const fig_setting_t *row,
     void *base, const char *value, const char *where)
@@ -83,9 +94,10 @@ fig_config_set(const fig_config_t *config, const fig_setting_t *row,
     fig_buf_init(&range, 256);
     fig_config_range(&range, row);
 
-    rc = fig_config_fail(config, "%s \"%s\" must be %s%.*s", where, value,
-                         fig_config_wanted[row->type], (int) range.len,
-                         fig_buf_ok(&range) ? fig_buf_view(&range).data : "");
+    rc = fig_config_fail(config, "%s \"%s\" must be %s%s%s", where, value,
+                         fig_config_wanted[row->type],
+                         range.len ? fig_config_joints[row->type] : "",
+                         range.len ? range.data : "");
 
     fig_buf_clear(&range);
 
@@ -228,13 +240,6 @@ fig_config_range(fig_buf_t *out, const fig_setting_t *row)
         return;
     }
 
-    if (text && row->min == 1 && row->max == 0) {
-        fig_buf_puts(out, " that is not empty");
-        return;
-    }
-
-    fig_buf_puts(out, text ? " of " : " ");
-
     if (row->max == 0) {
         fig_buf_puts(out, "at least ");
         fig_config_amount(out, row->type, row->min);
@@ -250,7 +255,9 @@ fig_config_range(fig_buf_t *out, const fig_setting_t *row)
         fig_config_amount(out, row->type, row->max);
     }
 
-    fig_buf_puts(out, text ? " bytes" : "");
+    if (text) {
+        fig_buf_puts(out, row->min + row->max == 1 ? " byte" : " bytes");
+    }
 }
 
 
