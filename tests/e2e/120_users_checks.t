@@ -120,7 +120,8 @@ bad('v2', "odd email \"$_\"", email => $_)
     for 'a b@example.com', 'a@b_c.com', '.a@example.com', 'a.@example.com',
         'a..b@example.com', 'a@-b.com', 'a@b-.com', 'a@b..com', 'a@.b.com',
         'a@b.com.', '@example.com', 'a@', 'a,b@example.com', 'a@b c.com',
-        '"a@example.com', "a\"b\@example.com", "a\x{1}b\@example.com";
+        '"a@example.com', "a\"b\@example.com", "a\x{1}b\@example.com",
+        "a\x{0}b\@example.com", "a\@b\x{0}.com";
 fine('v2', 'local part of 64 bytes', email => 'a' x 64 . '@example.com');
 bad('v2', 'local part of 65 bytes', email => 'a' x 65 . '@example.com');
 fine('v2', 'domain label of 63 bytes', email => 'a@' . 'b' x 63 . '.com');
