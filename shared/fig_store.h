@@ -28,6 +28,9 @@
 #define FIG_STORE_KEYS       3
 #define FIG_STORE_PAGE_MAX   1000
 
+#define FIG_STORE_KEY_MAX    4096          /* bytes; of changed, too */
+#define FIG_STORE_BODY_MAX   12582912      /* 12 MiB */
+
 
 /*
  * A collection is known by its address; its name is [a-z_]{1,32}.  A key that
@@ -44,9 +47,9 @@ typedef struct {
 typedef struct {
     fig_str_t    id;                      /* 1..512 bytes, no NUL */
     uint64_t     ver;                     /* 1..2^63-1 */
-    uint64_t     ref;                     /* a number of the caller's own */
+    uint64_t     ref;                     /* the caller's own, to 2^63-1 */
     fig_str_t    keys[FIG_STORE_KEYS];    /* absent: not in that index */
-    fig_str_t    body;                    /* any text; JSON by custom */
+    fig_str_t    body;                    /* any UTF-8; JSON by custom */
     fig_str_t    changed;                 /* the union since it was published */
     bool         deleted;
     bool         pending;
@@ -54,7 +57,7 @@ typedef struct {
 
 
 typedef enum {
-    FIG_STORE_PUT,       /* if the stored version is expect (0: no row) */
+    FIG_STORE_PUT,       /* if the version is expect (0: no row), below ver */
     FIG_STORE_RAISE,     /* if there is no row, or its version is below ver */
     FIG_STORE_SETTLE     /* clears pending and changed if the version is ver */
 } fig_op_kind_t;
@@ -95,8 +98,8 @@ typedef struct {
 
 typedef struct {
     const char  *uri;                  /* sqlite:PATH */
-    uint64_t     lock_timeout;         /* ms, for the write lock */
-    uint64_t     cache;                /* bytes a connection may cache */
+    uint64_t     lock_timeout;         /* ms, for the write lock; 0: 1 s */
+    uint64_t     cache;                /* of a connection; 0: 512 KiB */
 } fig_store_conf_t;
 
 typedef struct fig_store_s  fig_store_t;
@@ -127,8 +130,10 @@ void fig_store_close(fig_store_t *store);
  * others.  No pointer is kept.
  *
  * FIG_OK: every op was tried and what succeeded is durable.  FIG_BUSY (the
- * lock was not got in time), FIG_FULL, FIG_ERROR: nothing was done.
- * FIG_UNKNOWN: the connection broke; any of them may have been done.
+ * lock was not got in time), FIG_FULL, FIG_ERROR, FIG_INVALID (an op breaks the
+ * rules above): nothing was done.  FIG_UNKNOWN: the connection or the disk's
+ * sync failed; any of them may have been done.  Other than FIG_OK, it is every
+ * op's status, too.
  */
 
 fig_status_t fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
@@ -138,15 +143,17 @@ fig_status_t fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
 /*
  * The same for what may be lost when the process dies: copies the ops, returns
  * at once and writes them with the next fig_store_write() or after 100 ms.
- * Statuses are not reported, errors are logged.
+ * Statuses are not reported, errors are logged.  When more than some megabytes
+ * wait, what comes is left out, and logged.
  */
 
 void fig_store_write_later(fig_store_t *store, const fig_op_t *ops, size_t n);
 
 
 /*
- * A document, in the arena, tombstone or not.  FIG_DECLINED: there is no row.
- * Reading never waits for a writer; it sees all that was durable before.
+ * A document, in the arena, tombstone or not.  FIG_DECLINED: there is no row,
+ * or cannot be one of that id.  FIG_NOMEM: the arena is too small.  Reading
+ * never waits for a writer; it sees all that was durable before.
  */
 
 fig_status_t fig_store_get(fig_store_t *store,
@@ -157,7 +164,8 @@ fig_status_t fig_store_get(fig_store_t *store,
 /*
  * A page of documents, in the arena, in the byte order of their ids.  Ends
  * before limit when the bodies reach max_bytes, but has one document at least
- * when there is one.  more: there are others behind the last.
+ * when there is one.  more: there are others behind the last.  FIG_INVALID: a
+ * limit out of its range, a match on a key that the collection has not.
  */
 
 fig_status_t fig_store_list(fig_store_t *store,

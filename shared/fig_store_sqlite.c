@@ -1,0 +1,417 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * SQLite: a database file that several processes share.  Everything that
+ * writes to it, checkpoints too, does so under the write lock
+ * (fig_store_sqlite_lock.c); readers take no lock and never checkpoint.
+ */
+
+
+#include "fig_store_sqlite.h"
+#include "fig_log.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define WAL_LIMIT  4194304      /* bytes that a reset leaves of it */
+
+
+static fig_status_t sqlite_open(const fig_store_conf_t *conf,
+    const char *where, const fig_collection_t *const *collections,
+    void **self);
+static void sqlite_close(void *self);
+static uint64_t sqlite_base(void *self);
+
+static void sqlite_configure(void);
+static fig_status_t sqlite_open_file(fig_sqlite_t *store);
+static fig_status_t sqlite_open_checked(fig_sqlite_t *store);
+static fig_status_t sqlite_open_schema(fig_sqlite_t *store);
+static void sqlite_close_writer(fig_sqlite_t *store);
+static void sqlite_free(fig_sqlite_t *store);
+static bool sqlite_no_space(sqlite3 *db, int rc);
+
+
+const fig_store_backend_t  fig_store_sqlite = {
+    .scheme = "sqlite",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .write = fig_sqlite_write,
+    .write_later = fig_sqlite_write_later,
+    .get = fig_sqlite_get,
+    .list = fig_sqlite_list,
+    .base = sqlite_base,
+    .ping = fig_sqlite_ping
+};
+
+
+static fig_status_t
+sqlite_open(const fig_store_conf_t *conf, const char *where,
+    const fig_collection_t *const *collections, void **self)
+{
+    fig_sqlite_t           *store;
+    static pthread_once_t   once = PTHREAD_ONCE_INIT;
+
+    *self = NULL;
+
+    (void) pthread_once(&once, sqlite_configure);
+
+    store = calloc(1, sizeof(fig_sqlite_t));
+
+    if (store == NULL) {
+        fig_log_error("store %s: out of memory", where);
+        return FIG_ERROR;
+    }
+
+    store->lock.fd = -1;
+    store->lock_timeout = conf->lock_timeout;
+    store->cache = conf->cache;
+    store->collections = collections;
+
+    while (collections[store->ncollections] != NULL) {
+        store->ncollections++;
+    }
+
+    store->path = fig_sqlite_resolve(where);
+
+    if (store->path == NULL || sqlite_open_file(store) != FIG_OK) {
+        sqlite_free(store);
+        return FIG_ERROR;
+    }
+
+    if (fig_sqlite_writer_start(store) != FIG_OK) {
+        sqlite_close(store);
+        return FIG_ERROR;
+    }
+
+    *self = store;
+
+    return FIG_OK;
+}
+
+
+static void
+sqlite_close(void *self)
+{
+    fig_sqlite_t  *store = self;
+
+    fig_sqlite_writer_stop(store);
+    fig_sqlite_pool_clear(store);
+    sqlite_close_writer(store);
+    fig_sqlite_lock_leave(&store->lock, store->lock_timeout);
+    sqlite_free(store);
+}
+
+
+static uint64_t
+sqlite_base(void *self)
+{
+    fig_sqlite_t  *store = self;
+
+    return store->base;
+}
+
+
+fig_status_t
+fig_sqlite_connect(const fig_sqlite_t *store, bool writes, sqlite3 **db)
+{
+    int           rc, flags;
+    char          sql[256];
+    fig_status_t  status;
+
+    flags = writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+
+    rc = sqlite3_open_v2(store->path, db, flags|SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc != SQLITE_OK) {
+        status = fig_sqlite_failed(store->path, *db, rc, "cannot be opened");
+        goto failed;
+    }
+
+    (void) sqlite3_extended_result_codes(*db, 1);
+    (void) sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void) sqlite3_busy_timeout(*db, (int) store->lock_timeout);
+
+    if (writes && sqlite3_db_readonly(*db, "main") != 0) {
+        fig_log_error("store %s: may not be written", store->path);
+        status = FIG_ERROR;
+        goto failed;
+    }
+
+    (void) snprintf(sql, sizeof(sql),
+                    "PRAGMA cache_size = -%" PRIu64 ";"
+                    "PRAGMA temp_store = MEMORY;"
+                    "PRAGMA mmap_size = 0;"
+                    "%s", store->cache / 1024,
+                    writes ? "PRAGMA journal_mode = WAL;"
+                             "PRAGMA synchronous = FULL;"
+                             "PRAGMA wal_autocheckpoint = 0;"
+                           : "PRAGMA query_only = 1");
+
+    status = fig_sqlite_exec(store->path, *db, sql);
+
+    if (status == FIG_OK && writes) {
+        (void) snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %d",
+                        WAL_LIMIT);
+        status = fig_sqlite_exec(store->path, *db, sql);
+    }
+
+    if (status == FIG_OK) {
+        return FIG_OK;
+    }
+
+failed:
+
+    (void) sqlite3_close(*db);
+    *db = NULL;
+
+    return status;
+}
+
+
+fig_status_t
+fig_sqlite_exec(const char *path, sqlite3 *db, const char *sql)
+{
+    int  rc;
+
+    rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+    if (rc != SQLITE_OK) {
+        return fig_sqlite_failed(path, db, rc, "cannot be used");
+    }
+
+    return FIG_OK;
+}
+
+
+fig_status_t
+fig_sqlite_status(sqlite3 *db, int rc)
+{
+    if (sqlite_no_space(db, rc)) {
+        return FIG_FULL;
+    }
+
+    switch (rc & 0xff) {
+
+    case SQLITE_OK:
+        return FIG_OK;
+
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return FIG_BUSY;
+
+    case SQLITE_NOMEM:
+        return FIG_NOMEM;
+
+    default:
+        return FIG_ERROR;
+    }
+}
+
+
+fig_status_t
+fig_sqlite_failed(const char *path, sqlite3 *db, int rc, const char *what)
+{
+    fig_status_t  status;
+
+    status = fig_sqlite_status(db, rc);
+    errno = db ? sqlite3_system_errno(db) : 0;
+
+    if (errno != 0) {
+        fig_log_errno("store %s: %s: %s (%d)", path, what, sqlite3_errstr(rc),
+                      rc);
+
+    } else {
+        fig_log_error("store %s: %s: %s (%d)", path, what,
+                      db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), rc);
+    }
+
+    return status == FIG_OK ? FIG_ERROR : status;
+}
+
+
+size_t
+fig_sqlite_index(const fig_sqlite_t *store, const fig_collection_t *collection)
+{
+    size_t  i;
+
+    for (i = 0; store->collections[i] != collection; i++) {
+        /* fig_store.c has made sure that it is there */
+    }
+
+    return i;
+}
+
+
+/*
+ * For the whole process, and before anything else of SQLite: it does not count
+ * its memory under a mutex of its own.
+ */
+
+static void
+sqlite_configure(void)
+{
+    (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void) sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    (void) sqlite3_initialize();
+}
+
+
+static fig_status_t
+sqlite_open_file(fig_sqlite_t *store)
+{
+    bool          alone, clean;
+    fig_status_t  status;
+
+    /* before the lock's file is made */
+    if (fig_sqlite_probe(store->path) == FIG_ERROR) {
+        return FIG_ERROR;
+    }
+
+    if (fig_sqlite_lock_open(&store->lock, store->path) != FIG_OK
+        || fig_sqlite_lock_enter(&store->lock, &alone, &clean) != FIG_OK)
+    {
+        return FIG_ERROR;
+    }
+
+    status = fig_sqlite_probe(store->path);
+
+    if (status == FIG_DECLINED && alone) {
+        status = fig_sqlite_create(store->path, store->collections);
+
+    } else if (status == FIG_DECLINED) {
+        fig_log_error("store %s: was removed, and another process still works "
+                      "with it", store->path);
+
+    } else if (status == FIG_OK && alone && !clean) {
+        status = sqlite_open_checked(store);
+    }
+
+    if (status != FIG_OK
+        || fig_sqlite_pool_init(store) != FIG_OK
+        || sqlite_open_schema(store) != FIG_OK)
+    {
+        return FIG_ERROR;
+    }
+
+    return fig_sqlite_lock_joined(&store->lock, alone);
+}
+
+
+static fig_status_t
+sqlite_open_checked(fig_sqlite_t *store)
+{
+    sqlite3       *db;
+    fig_status_t   status;
+
+    status = fig_sqlite_connect(store, false, &db);
+
+    if (status == FIG_OK) {
+        status = fig_sqlite_check(store->path, db);
+        (void) sqlite3_close(db);
+    }
+
+    return status;
+}
+
+
+static fig_status_t
+sqlite_open_schema(fig_sqlite_t *store)
+{
+    bool                       missing;
+    sqlite3                   *db;
+    fig_status_t               status;
+    const fig_collection_t *const *collections = store->collections;
+
+    db = SLIST_FIRST(&store->pool.free)->db;
+
+    if (fig_sqlite_base(store->path, db, &store->base) != FIG_OK
+        || fig_sqlite_schema_missing(store->path, db, collections, &missing)
+           != FIG_OK
+        || fig_sqlite_ops_init(store) != FIG_OK)
+    {
+        return FIG_ERROR;
+    }
+
+    if (!missing) {
+        return FIG_OK;
+    }
+
+    status = fig_sqlite_lock_try(&store->lock, store->lock_timeout);
+
+    if (status == FIG_BUSY) {
+        fig_log_error("store %s: locked by another process for more than "
+                      "%" PRIu64 " ms", store->path, store->lock_timeout);
+    }
+
+    if (status != FIG_OK) {
+        return FIG_ERROR;
+    }
+
+    status = fig_sqlite_schema_create(store->path, store->writer.ops.db,
+                                      collections);
+
+    fig_sqlite_lock_drop(&store->lock);
+
+    return status;
+}
+
+
+/*
+ * The last connection of all deletes the log when it has been copied.
+ */
+
+static void
+sqlite_close_writer(fig_sqlite_t *store)
+{
+    fig_status_t  status;
+
+    status = fig_sqlite_lock_try(&store->lock, store->lock_timeout);
+
+    if (status == FIG_OK) {
+        (void) sqlite3_db_config(store->writer.ops.db,
+                                 SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    }
+
+    fig_sqlite_ops_clear(store);
+
+    if (status == FIG_OK) {
+        fig_sqlite_lock_drop(&store->lock);
+    }
+}
+
+
+static void
+sqlite_free(fig_sqlite_t *store)
+{
+    fig_sqlite_ops_clear(store);
+    fig_sqlite_pool_clear(store);
+    fig_sqlite_lock_close(&store->lock);
+    free(store->path);
+    free(store);
+}
+
+
+static bool
+sqlite_no_space(sqlite3 *db, int rc)
+{
+    int  error;
+
+    if ((rc & 0xff) == SQLITE_FULL) {
+        return true;
+    }
+
+    if ((rc & 0xff) != SQLITE_IOERR || db == NULL) {
+        return false;
+    }
+
+    error = sqlite3_system_errno(db);
+
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}

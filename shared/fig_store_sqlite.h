@@ -1,0 +1,270 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The SQLite backend's inside, for shared/fig_store_sqlite*.c and its tests
+ * only.  Every function that fails has logged why, unless it says otherwise.
+ */
+
+
+#ifndef FIG_STORE_SQLITE_H_INCLUDED
+#define FIG_STORE_SQLITE_H_INCLUDED
+
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "fig_store_backend.h"
+
+
+#define FIG_SQLITE_ID        0x46494355        /* "FICU" in the header */
+#define FIG_SQLITE_SCHEMA    1
+#define FIG_SQLITE_META      "ficus-meta"      /* no collection's name */
+
+#define FIG_SQLITE_READERS   8
+#define FIG_SQLITE_LISTS     12                /* statements a reader keeps */
+
+
+/* pages of the log that call for a checkpoint, and for one that waits */
+
+#define FIG_SQLITE_WAL       1000
+#define FIG_SQLITE_WAL_MAX   8000
+
+
+typedef struct fig_sqlite_s  fig_sqlite_t;
+
+
+/*
+ * Locks between processes: bytes of the file PATH.lock, which holds the mark
+ * of a clean stop besides.
+ */
+
+typedef struct {
+    int            fd;                         /* -1: not open */
+    char          *path;
+} fig_sqlite_lock_t;
+
+fig_status_t fig_sqlite_lock_open(fig_sqlite_lock_t *lock, const char *path)
+    FIG_NODISCARD;
+void fig_sqlite_lock_close(fig_sqlite_lock_t *lock);
+
+/*
+ * The write lock.  take waits for ever, may be cancelled, leaves the cause in
+ * errno and logs nothing.
+ */
+
+bool fig_sqlite_lock_take(fig_sqlite_lock_t *lock);
+fig_status_t fig_sqlite_lock_try(fig_sqlite_lock_t *lock, uint64_t timeout)
+    FIG_NODISCARD;
+void fig_sqlite_lock_drop(fig_sqlite_lock_t *lock);
+
+/*
+ * Opening is one process's at a time, from enter to joined.  alone: nobody
+ * else has the database open; clean: the last who had it closed it.  leave
+ * marks a clean stop when this was the last.
+ */
+
+fig_status_t fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone,
+    bool *clean) FIG_NODISCARD;
+fig_status_t fig_sqlite_lock_joined(fig_sqlite_lock_t *lock, bool alone)
+    FIG_NODISCARD;
+void fig_sqlite_lock_leave(fig_sqlite_lock_t *lock, uint64_t timeout);
+
+
+/*
+ * The file.  resolve: the one absolute path of it, from malloc().  probe: what
+ * the header says, before anything is opened or created: FIG_OK ours,
+ * FIG_DECLINED there is none.
+ */
+
+char *fig_sqlite_resolve(const char *where);
+fig_status_t fig_sqlite_probe(const char *path) FIG_NODISCARD;
+fig_status_t fig_sqlite_create(const char *path,
+    const fig_collection_t *const *collections) FIG_NODISCARD;
+fig_status_t fig_sqlite_check(const char *path, sqlite3 *db) FIG_NODISCARD;
+
+
+/*
+ * The schema.  list_sql: the statement of a page; the parameters are ?1 after,
+ * ?2 limit, ?3 to ?5 the keys, ?6 ref_below.
+ */
+
+fig_status_t fig_sqlite_schema_create(const char *path, sqlite3 *db,
+    const fig_collection_t *const *collections) FIG_NODISCARD;
+fig_status_t fig_sqlite_schema_missing(const char *path, sqlite3 *db,
+    const fig_collection_t *const *collections, bool *missing) FIG_NODISCARD;
+fig_status_t fig_sqlite_base(const char *path, sqlite3 *db, uint64_t *base)
+    FIG_NODISCARD;
+
+#define FIG_SQLITE_COLUMNS                                                    \
+    "id, ver, ref, k1, k2, k3, deleted, pending"
+
+fig_status_t fig_sqlite_list_sql(const fig_collection_t *collection,
+    const fig_query_t *query, fig_buf_t *sql) FIG_NODISCARD;
+
+
+/*
+ * Connections.  connect: a reader's or the writer's.
+ */
+
+fig_status_t fig_sqlite_connect(const fig_sqlite_t *store, bool writes,
+    sqlite3 **db) FIG_NODISCARD;
+fig_status_t fig_sqlite_exec(const char *path, sqlite3 *db, const char *sql)
+    FIG_NODISCARD;
+
+/* what a result code means; logs nothing */
+fig_status_t fig_sqlite_status(sqlite3 *db, int rc) FIG_NODISCARD;
+fig_status_t fig_sqlite_failed(const char *path, sqlite3 *db, int rc,
+    const char *what);
+
+
+/*
+ * Reading
+ */
+
+typedef struct {
+    uint64_t       used;                       /* the clock's at that time */
+    unsigned       key;
+    sqlite3_stmt  *stmt;
+} fig_sqlite_list_t;
+
+typedef struct fig_sqlite_reader_s  fig_sqlite_reader_t;
+
+struct fig_sqlite_reader_s {
+    sqlite3                  *db;
+    uint64_t                  clock;
+    sqlite3_stmt            **get;             /* one a collection */
+    fig_sqlite_list_t         list[FIG_SQLITE_LISTS];
+    SLIST_ENTRY(fig_sqlite_reader_s)  next;
+};
+
+typedef struct {
+    unsigned                  n;               /* open, or being opened */
+    pthread_mutex_t           mutex;
+    pthread_cond_t            given;
+    SLIST_HEAD(fig_sqlite_readers_s, fig_sqlite_reader_s)  free;
+} fig_sqlite_pool_t;
+
+fig_status_t fig_sqlite_pool_init(fig_sqlite_t *store) FIG_NODISCARD;
+void fig_sqlite_pool_clear(fig_sqlite_t *store);
+fig_status_t fig_sqlite_get(void *self, const fig_collection_t *collection,
+    fig_str_t id, fig_arena_t *arena, fig_doc_t *doc) FIG_NODISCARD;
+fig_status_t fig_sqlite_list(void *self, const fig_collection_t *collection,
+    const fig_query_t *query, fig_arena_t *arena, fig_page_t *page)
+    FIG_NODISCARD;
+fig_status_t fig_sqlite_ping(void *self) FIG_NODISCARD;
+
+
+/*
+ * Applying ops within the writer's transaction.  apply sets op->status; what
+ * it returns is a result code of SQLite: SQLITE_OK unless the whole
+ * transaction has failed.
+ */
+
+typedef enum {
+    FIG_SQLITE_INSERT = 0,
+    FIG_SQLITE_UPDATE,
+    FIG_SQLITE_RAISE,
+    FIG_SQLITE_SETTLE,
+    FIG_SQLITE_KINDS
+} fig_sqlite_kind_t;
+
+typedef struct {
+    sqlite3                  *db;
+    sqlite3_stmt             *begin;
+    sqlite3_stmt             *commit;
+    sqlite3_stmt             *rollback;
+    sqlite3_stmt            **ops;     /* FIG_SQLITE_KINDS a collection */
+} fig_sqlite_ops_t;
+
+fig_status_t fig_sqlite_ops_init(fig_sqlite_t *store) FIG_NODISCARD;
+void fig_sqlite_ops_clear(fig_sqlite_t *store);
+int fig_sqlite_apply(fig_sqlite_t *store, fig_op_t *op);
+int fig_sqlite_run(sqlite3_stmt *stmt);        /* steps once, resets */
+
+
+/*
+ * Group commit
+ */
+
+typedef enum {
+    FIG_SQLITE_QUEUED = 0,
+    FIG_SQLITE_TAKEN,
+    FIG_SQLITE_DONE
+} fig_sqlite_state_t;
+
+typedef struct fig_sqlite_job_s  fig_sqlite_job_t;
+
+struct fig_sqlite_job_s {
+    bool                      later;   /* nobody waits, freed when done */
+    size_t                    n;
+    size_t                    bytes;
+    fig_op_t                 *ops;
+    uint64_t                  due;     /* fig_clock_us() */
+    fig_status_t              status;
+    fig_sqlite_state_t        state;
+    pthread_cond_t            done;
+    TAILQ_ENTRY(fig_sqlite_job_s)  next;
+};
+
+typedef TAILQ_HEAD(fig_sqlite_queue_s, fig_sqlite_job_s)  fig_sqlite_queue_t;
+
+typedef struct {
+    fig_sqlite_ops_t          ops;     /* the thread's own */
+    int                       wal;     /* pages in it after the last commit */
+    int                       checkpoint;      /* pages that call for it */
+    fig_status_t              last;            /* what was last logged */
+
+    bool                      started;
+    bool                      closing; /* from here on under the mutex */
+    bool                      ended;
+    bool                      dropped; /* a write_later was, and logged */
+    size_t                    later_bytes;
+    uint64_t                  blocked; /* since when, in the lock; 0: not */
+    fig_sqlite_queue_t        urgent;
+    fig_sqlite_queue_t        later;
+    pthread_t                 thread;
+    pthread_mutex_t           mutex;
+    pthread_condattr_t        clock;   /* CLOCK_MONOTONIC */
+    pthread_cond_t            wake;
+    pthread_cond_t            end;
+} fig_sqlite_writer_t;
+
+/*
+ * The queue.  take: what the next transaction does; finish: tells the callers.
+ */
+
+void fig_sqlite_queue_take(fig_sqlite_t *store, fig_sqlite_queue_t *batch);
+void fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
+    fig_status_t status);
+struct timespec fig_sqlite_timespec(uint64_t us);      /* of fig_clock_us() */
+
+fig_status_t fig_sqlite_writer_start(fig_sqlite_t *store) FIG_NODISCARD;
+void fig_sqlite_writer_stop(fig_sqlite_t *store);
+fig_status_t fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
+    FIG_NODISCARD;
+void fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n);
+
+
+struct fig_sqlite_s {
+    char                            *path;
+    size_t                           ncollections;
+    uint64_t                         base;
+    uint64_t                         cache;
+    uint64_t                         lock_timeout;     /* ms */
+    const fig_collection_t *const   *collections;
+    fig_sqlite_lock_t                lock;
+    fig_sqlite_pool_t                pool;
+    fig_sqlite_writer_t              writer;
+};
+
+size_t fig_sqlite_index(const fig_sqlite_t *store,
+    const fig_collection_t *collection);
+
+
+#endif /* FIG_STORE_SQLITE_H_INCLUDED */

@@ -1,0 +1,291 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The queue between callers and the writer's thread.
+ */
+
+
+#include "fig_store_sqlite.h"
+#include "fig_log.h"
+#include "fig_metrics.h"
+#include <stdlib.h>
+#include <string.h>
+
+
+/* what one transaction takes, and as much again of what nobody waits for */
+
+#define BATCH_OPS    1024
+#define BATCH_BYTES  4194304
+
+#define LATER_DELAY  100000                /* us */
+#define LATER_BYTES  8388608
+
+
+static void queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to);
+static fig_sqlite_job_t *later_job(const fig_op_t *ops, size_t n);
+static fig_str_t later_copy(char **p, fig_str_t s);
+static size_t ops_bytes(const fig_op_t *ops, size_t n);
+
+
+fig_status_t
+fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
+{
+    fig_sqlite_t *store = self;
+
+    int                   rc;
+    struct timespec       ts;
+    fig_sqlite_job_t      job;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    memset(&job, 0, sizeof(fig_sqlite_job_t));
+
+    job.ops = ops;
+    job.n = n;
+    job.bytes = ops_bytes(ops, n);
+    job.due = fig_clock_us() + store->lock_timeout * 1000;
+    (void) pthread_cond_init(&job.done, &w->clock);
+
+    ts = fig_sqlite_timespec(job.due);
+    rc = 0;
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    TAILQ_INSERT_TAIL(&w->urgent, &job, next);
+    (void) pthread_cond_signal(&w->wake);
+
+    while (job.state == FIG_SQLITE_TAKEN
+           || (job.state == FIG_SQLITE_QUEUED && rc == 0))
+    {
+        rc = job.state == FIG_SQLITE_QUEUED
+             ? pthread_cond_timedwait(&job.done, &w->mutex, &ts)
+             : pthread_cond_wait(&job.done, &w->mutex);
+    }
+
+    if (job.state == FIG_SQLITE_QUEUED) {
+        TAILQ_REMOVE(&w->urgent, &job, next);
+        job.status = FIG_BUSY;
+    }
+
+    (void) pthread_mutex_unlock(&w->mutex);
+    (void) pthread_cond_destroy(&job.done);
+
+    return job.status;
+}
+
+
+void
+fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n)
+{
+    fig_sqlite_t *store = self;
+
+    bool                  full, first;
+    fig_sqlite_job_t     *job;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+    job = later_job(ops, n);
+
+    if (job == NULL) {
+        fig_log_error("store %s: out of memory", store->path);
+        return;
+    }
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    full = (w->later_bytes + job->bytes > LATER_BYTES);
+    first = full && !w->dropped;
+
+    if (full) {
+        w->dropped = true;
+
+    } else {
+        if (TAILQ_EMPTY(&w->later)) {
+            (void) pthread_cond_signal(&w->wake);
+        }
+
+        w->later_bytes += job->bytes;
+        TAILQ_INSERT_TAIL(&w->later, job, next);
+    }
+
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    if (first) {
+        fig_log_warn("store %s: too many writes that nobody waits for, "
+                     "leaving some out", store->path);
+    }
+
+    if (full) {
+        free(job);
+    }
+}
+
+
+void
+fig_sqlite_queue_take(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
+{
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    (void) pthread_mutex_lock(&w->mutex);
+    queue_move(&w->later, batch);
+    queue_move(&w->urgent, batch);
+    (void) pthread_mutex_unlock(&w->mutex);
+}
+
+
+void
+fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
+    fig_status_t status)
+{
+    fig_sqlite_job_t     *job;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    while ((job = TAILQ_FIRST(batch)) != NULL) {
+        TAILQ_REMOVE(batch, job, next);
+
+        if (job->later) {
+            w->later_bytes -= job->bytes;
+            w->dropped = w->dropped && w->later_bytes != 0;
+            free(job);
+
+        } else {
+            job->status = status;
+            job->state = FIG_SQLITE_DONE;
+            (void) pthread_cond_signal(&job->done);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&w->mutex);
+}
+
+
+struct timespec
+fig_sqlite_timespec(uint64_t us)
+{
+    struct timespec  ts;
+
+    ts.tv_sec = (time_t) (us / 1000000);
+    ts.tv_nsec = (long) (us % 1000000) * 1000;
+
+    return ts;
+}
+
+
+static void
+queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to)
+{
+    size_t             n, bytes;
+    fig_sqlite_job_t  *job;
+
+    n = 0;
+    bytes = 0;
+
+    while ((job = TAILQ_FIRST(from)) != NULL) {
+        n += job->n;
+        bytes += job->bytes;
+
+        if (n > job->n && (n > BATCH_OPS || bytes > BATCH_BYTES)) {
+            break;
+        }
+
+        job->state = FIG_SQLITE_TAKEN;
+        TAILQ_REMOVE(from, job, next);
+        TAILQ_INSERT_TAIL(to, job, next);
+    }
+}
+
+
+/*
+ * One block: the job, its ops, their strings.
+ */
+
+static fig_sqlite_job_t *
+later_job(const fig_op_t *ops, size_t n)
+{
+    char              *p;
+    size_t             i, k, size, bytes;
+    fig_doc_t         *doc;
+    fig_sqlite_job_t  *job;
+
+    bytes = ops_bytes(ops, n);
+    size = sizeof(fig_sqlite_job_t) + n * sizeof(fig_op_t);
+    job = malloc(size + bytes);
+
+    if (job == NULL) {
+        return NULL;
+    }
+
+    memset(job, 0, sizeof(fig_sqlite_job_t));
+
+    job->later = true;
+    job->n = n;
+    job->bytes = size + bytes;
+    job->ops = (fig_op_t *) (void *) (job + 1);
+    job->due = fig_clock_us() + LATER_DELAY;
+
+    memcpy(job->ops, ops, n * sizeof(fig_op_t));
+    p = (char *) job + size;
+
+    for (i = 0; i < n; i++) {
+        doc = &job->ops[i].doc;
+        doc->id = later_copy(&p, doc->id);
+        doc->body = later_copy(&p, doc->body);
+        doc->changed = later_copy(&p, doc->changed);
+
+        for (k = 0; k < FIG_STORE_KEYS; k++) {
+            doc->keys[k] = later_copy(&p, doc->keys[k]);
+        }
+    }
+
+    return job;
+}
+
+
+static fig_str_t
+later_copy(char **p, fig_str_t s)
+{
+    fig_str_t  copy;
+
+    if (s.data == NULL) {
+        return s;
+    }
+
+    memcpy(*p, s.data, s.len);
+    copy.data = *p;
+    copy.len = s.len;
+    *p += s.len;
+
+    return copy;
+}
+
+
+static size_t
+ops_bytes(const fig_op_t *ops, size_t n)
+{
+    size_t            i, k, bytes;
+    const fig_doc_t  *doc;
+
+    bytes = 0;
+
+    for (i = 0; i < n; i++) {
+        doc = &ops[i].doc;
+        bytes += doc->id.len + doc->body.len + doc->changed.len;
+
+        for (k = 0; k < FIG_STORE_KEYS; k++) {
+            bytes += doc->keys[k].len;
+        }
+    }
+
+    return bytes;
+}

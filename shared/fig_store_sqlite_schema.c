@@ -1,0 +1,291 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The schema.  One table a collection, ordered by id; WITHOUT ROWID, so that
+ * every index ends with the id, and a page of one key's documents in the order
+ * of their ids is a range of that key's index.  Names of collections are
+ * [a-z_]+, those of everything else have a hyphen.
+ */
+
+
+#include "fig_store_sqlite.h"
+#include "fig_log.h"
+
+
+#define SCHEMA_SQL  65536
+
+
+static void schema_collection(fig_buf_t *sql, const fig_collection_t *c);
+static void schema_names(fig_buf_t *sql, const fig_collection_t *c,
+    unsigned *n);
+static fig_status_t schema_number(const char *path, sqlite3 *db,
+    const char *sql, sqlite3_int64 *number);
+static const char *schema_index(const fig_collection_t *c, unsigned key);
+
+
+fig_status_t
+fig_sqlite_schema_create(const char *path, sqlite3 *db,
+    const fig_collection_t *const *collections)
+{
+    fig_buf_t     sql;
+    fig_status_t  status;
+
+    fig_buf_init(&sql, SCHEMA_SQL);
+
+    fig_buf_puts(&sql,
+                 "BEGIN IMMEDIATE;"
+                 "CREATE TABLE IF NOT EXISTS \"" FIG_SQLITE_META "\" ("
+                 "name TEXT PRIMARY KEY NOT NULL, value NOT NULL"
+                 ") WITHOUT ROWID;"
+                 "INSERT INTO \"" FIG_SQLITE_META "\" VALUES ('base', 0)"
+                 " ON CONFLICT (name) DO NOTHING;");
+
+    while (*collections != NULL) {
+        schema_collection(&sql, *collections++);
+    }
+
+    fig_buf_puts(&sql, "COMMIT");
+
+    if (fig_buf_ok(&sql)) {
+        status = fig_sqlite_exec(path, db, sql.data);
+
+    } else {
+        fig_log_error("store %s: too many collections", path);
+        status = FIG_ERROR;
+    }
+
+    if (!sqlite3_get_autocommit(db)) {
+        (void) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+
+    fig_buf_clear(&sql);
+
+    return status;
+}
+
+
+fig_status_t
+fig_sqlite_schema_missing(const char *path, sqlite3 *db,
+    const fig_collection_t *const *collections, bool *missing)
+{
+    unsigned        n;
+    fig_buf_t       sql;
+    fig_status_t    status;
+    sqlite3_int64   found;
+
+    *missing = false;
+    n = 0;
+    fig_buf_init(&sql, SCHEMA_SQL);
+
+    fig_buf_puts(&sql, "SELECT count(*) FROM sqlite_schema WHERE name IN (");
+
+    while (*collections != NULL) {
+        schema_names(&sql, *collections++, &n);
+    }
+
+    fig_buf_puts(&sql, "'')");
+
+    if (fig_buf_ok(&sql)) {
+        status = schema_number(path, db, sql.data, &found);
+        *missing = (status == FIG_OK && found != n);
+
+    } else {
+        fig_log_error("store %s: too many collections", path);
+        status = FIG_ERROR;
+    }
+
+    fig_buf_clear(&sql);
+
+    return status;
+}
+
+
+fig_status_t
+fig_sqlite_base(const char *path, sqlite3 *db, uint64_t *base)
+{
+    fig_status_t    status;
+    sqlite3_int64   value;
+
+    *base = 0;
+
+    status = schema_number(path, db, "SELECT value FROM \"" FIG_SQLITE_META
+                           "\" WHERE name = 'base'", &value);
+
+    if (status == FIG_OK && value < 0) {
+        fig_log_error("store %s: its base is %lld", path, (long long) value);
+        status = FIG_ERROR;
+    }
+
+    if (status == FIG_OK) {
+        *base = (uint64_t) value;
+    }
+
+    return status;
+}
+
+
+/*
+ * INDEXED BY makes sure, since a database without statistics lets SQLite
+ * prefer the table.
+ */
+
+fig_status_t
+fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
+    fig_buf_t *sql)
+{
+    unsigned  i, best;
+
+    best = FIG_STORE_KEYS;
+
+    for (i = FIG_STORE_KEYS; i-- > 0; /* void */) {
+
+        if (q->match[i].data != NULL
+            && (best == FIG_STORE_KEYS || c->unique[i] || !c->unique[best]))
+        {
+            best = i;
+        }
+    }
+
+    fig_buf_puts(sql, "SELECT " FIG_SQLITE_COLUMNS);
+    fig_buf_puts(sql, q->brief ? ", NULL, NULL" : ", changed, body");
+    fig_buf_printf(sql, " FROM \"%s\"", c->name);
+
+    if (q->state == FIG_STORE_PENDING) {
+        fig_buf_printf(sql, " INDEXED BY \"%s-pending\"", c->name);
+
+    } else if (best != FIG_STORE_KEYS) {
+        fig_buf_printf(sql, " INDEXED BY \"%s-%s\"", c->name,
+                       schema_index(c, best));
+    }
+
+    fig_buf_puts(sql, " WHERE id > ?1");
+
+    for (i = 0; i < FIG_STORE_KEYS; i++) {
+
+        if (q->match[i].data != NULL) {
+            fig_buf_printf(sql, " AND k%u = ?%u", i + 1, i + 3);
+        }
+    }
+
+    if (q->state == FIG_STORE_PENDING) {
+        fig_buf_puts(sql, " AND pending = 1");
+
+    } else if (q->state == FIG_STORE_LIVE) {
+        fig_buf_puts(sql, " AND deleted = 0");
+    }
+
+    if (q->ref_below != 0) {
+        fig_buf_puts(sql, " AND ref < ?6");
+    }
+
+    fig_buf_puts(sql, " ORDER BY id LIMIT ?2");
+
+    return fig_buf_ok(sql) ? FIG_OK : FIG_NOMEM;
+}
+
+
+static void
+schema_collection(fig_buf_t *sql, const fig_collection_t *c)
+{
+    unsigned  i;
+
+    fig_buf_printf(sql,
+                   "CREATE TABLE IF NOT EXISTS \"%s\" ("
+                   "id TEXT PRIMARY KEY NOT NULL,"
+                   "ver INTEGER NOT NULL,"
+                   "ref INTEGER NOT NULL,"
+                   "k1 TEXT,"
+                   "k2 TEXT,"
+                   "k3 TEXT,"
+                   "deleted INTEGER NOT NULL,"
+                   "pending INTEGER NOT NULL,"
+                   "changed TEXT,"
+                   "body TEXT"
+                   ") WITHOUT ROWID;"
+                   "CREATE INDEX IF NOT EXISTS \"%s-pending\" ON \"%s\" (id)"
+                   " WHERE pending = 1;", c->name, c->name, c->name);
+
+    for (i = 0; i < FIG_STORE_KEYS; i++) {
+
+        if (c->keys[i] != NULL) {
+            fig_buf_printf(sql,
+                           "CREATE %s INDEX IF NOT EXISTS \"%s-%s\" ON \"%s\""
+                           " (k%u) WHERE k%u IS NOT NULL;",
+                           c->unique[i] ? "UNIQUE" : "", c->name,
+                           schema_index(c, i), c->name, i + 1, i + 1);
+        }
+    }
+}
+
+
+static void
+schema_names(fig_buf_t *sql, const fig_collection_t *c, unsigned *n)
+{
+    unsigned  i;
+
+    fig_buf_printf(sql, "'%s','%s-pending',", c->name, c->name);
+    *n += 2;
+
+    for (i = 0; i < FIG_STORE_KEYS; i++) {
+
+        if (c->keys[i] != NULL) {
+            fig_buf_printf(sql, "'%s-%s',", c->name, schema_index(c, i));
+            *n += 1;
+        }
+    }
+}
+
+
+static fig_status_t
+schema_number(const char *path, sqlite3 *db, const char *sql,
+    sqlite3_int64 *number)
+{
+    int            rc;
+    fig_status_t   status;
+    sqlite3_stmt  *stmt;
+
+    *number = 0;
+    status = FIG_OK;
+
+    rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+
+    if (rc == SQLITE_ROW) {
+        *number = sqlite3_column_int64(stmt, 0);
+
+    } else if (rc == SQLITE_DONE) {
+        fig_log_error("store %s: corrupt: its base is missing", path);
+        status = FIG_ERROR;
+
+    } else {
+        status = fig_sqlite_failed(path, db, rc, "cannot be read");
+    }
+
+    (void) sqlite3_finalize(stmt);
+
+    return status;
+}
+
+
+/*
+ * A key that becomes unique later gets another index then.
+ */
+
+static const char *
+schema_index(const fig_collection_t *c, unsigned key)
+{
+    static const char *const  names[FIG_STORE_KEYS][2] = {
+        { "k1", "k1-unique" },
+        { "k2", "k2-unique" },
+        { "k3", "k3-unique" }
+    };
+
+    return names[key][c->unique[key]];
+}

@@ -1,0 +1,378 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Group commit.  Callers put what they want written into a queue and wait; one
+ * thread gets the write lock, begins a transaction, and only then takes all
+ * that waits, so that a caller may change its mind until the moment when its
+ * ops will be committed or not, whatever the lock takes.  While a commit is
+ * on its way to the disk the next one gathers; without load a write goes at
+ * once.
+ */
+
+
+#include "fig_store_sqlite.h"
+#include "fig_log.h"
+#include "fig_metrics.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+
+#define CHECKPOINT_WAIT 20               /* ms, for readers of the log */
+
+
+static void *writer_main(void *data);
+static bool writer_wait(fig_sqlite_writer_t *w);
+static bool writer_lock(fig_sqlite_t *store);
+static void writer_cycle(fig_sqlite_t *store);
+static fig_status_t writer_apply(fig_sqlite_t *store,
+    fig_sqlite_queue_t *batch);
+static fig_status_t writer_failed(fig_sqlite_t *store, int rc, bool commit);
+static void writer_checkpoint(fig_sqlite_t *store);
+static int writer_committed(void *data, sqlite3 *db, const char *name,
+    int pages);
+
+
+fig_status_t
+fig_sqlite_writer_start(fig_sqlite_t *store)
+{
+    int                   rc;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+    w->checkpoint = FIG_SQLITE_WAL;
+
+    TAILQ_INIT(&w->urgent);
+    TAILQ_INIT(&w->later);
+
+    (void) pthread_condattr_init(&w->clock);
+    (void) pthread_condattr_setclock(&w->clock, CLOCK_MONOTONIC);
+    (void) pthread_mutex_init(&w->mutex, NULL);
+    (void) pthread_cond_init(&w->wake, &w->clock);
+    (void) pthread_cond_init(&w->end, &w->clock);
+
+    (void) sqlite3_wal_hook(w->ops.db, writer_committed, w);
+
+    rc = pthread_create(&w->thread, NULL, writer_main, store);
+
+    if (rc != 0) {
+        fig_log_error("store %s: cannot start a thread: %d", store->path, rc);
+        return FIG_ERROR;
+    }
+
+    w->started = true;
+
+    return FIG_OK;
+}
+
+
+/*
+ * A frozen process may have the lock for ever; the thread is cancelled then,
+ * within the lock and nowhere else.
+ */
+
+void
+fig_sqlite_writer_stop(fig_sqlite_t *store)
+{
+    bool                  stuck;
+    uint64_t              until;
+    struct timespec       ts;
+    fig_sqlite_queue_t    rest;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    if (!w->started) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    w->closing = true;
+    stuck = false;
+    (void) pthread_cond_signal(&w->wake);
+
+    while (!w->ended && !stuck) {
+        until = fig_clock_us() + store->lock_timeout * 1000;
+        ts = fig_sqlite_timespec(until);
+        (void) pthread_cond_timedwait(&w->end, &w->mutex, &ts);
+
+        until = w->blocked + store->lock_timeout * 1000;
+        stuck = (w->blocked != 0 && until <= fig_clock_us());
+    }
+
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    if (stuck) {
+        (void) pthread_cancel(w->thread);
+    }
+
+    (void) pthread_join(w->thread, NULL);
+    w->started = false;
+
+    TAILQ_INIT(&rest);
+    TAILQ_CONCAT(&rest, &w->later, next);
+
+    if (!TAILQ_EMPTY(&rest)) {
+        fig_log_warn("store %s: locked by another process, writes that "
+                     "nobody waits for were not done", store->path);
+        fig_sqlite_queue_finish(store, &rest, FIG_BUSY);
+    }
+}
+
+
+static void *
+writer_main(void *data)
+{
+    fig_sqlite_t *store = data;
+
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+
+    while (writer_wait(w)) {
+        writer_cycle(store);
+    }
+
+    (void) pthread_mutex_lock(&w->mutex);
+    w->ended = true;
+    (void) pthread_cond_signal(&w->end);
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    return NULL;
+}
+
+
+/*
+ * Until there is something to write; false: never again.
+ */
+
+static bool
+writer_wait(fig_sqlite_writer_t *w)
+{
+    int               rc;
+    bool              go;
+    struct timespec   ts;
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    rc = 0;
+
+    while (TAILQ_EMPTY(&w->urgent) && !w->closing && rc == 0) {
+
+        if (TAILQ_EMPTY(&w->later)) {
+            (void) pthread_cond_wait(&w->wake, &w->mutex);
+
+        } else {
+            ts = fig_sqlite_timespec(TAILQ_FIRST(&w->later)->due);
+            rc = pthread_cond_timedwait(&w->wake, &w->mutex, &ts);
+        }
+    }
+
+    go = !TAILQ_EMPTY(&w->urgent) || !TAILQ_EMPTY(&w->later);
+
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    return go;
+}
+
+
+static bool
+writer_lock(fig_sqlite_t *store)
+{
+    bool                  got;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    (void) pthread_mutex_lock(&w->mutex);
+    w->blocked = fig_clock_us();
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    (void) pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    got = fig_sqlite_lock_take(&store->lock);
+    (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+
+    if (!got) {
+        fig_log_errno("cannot lock %s", store->lock.path);
+    }
+
+    (void) pthread_mutex_lock(&w->mutex);
+    w->blocked = 0;
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    return got;
+}
+
+
+static void
+writer_cycle(fig_sqlite_t *store)
+{
+    int                   rc;
+    bool                  full;
+    fig_status_t          status;
+    fig_sqlite_queue_t    batch;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+    TAILQ_INIT(&batch);
+
+    if (!writer_lock(store)) {
+        fig_sqlite_queue_take(store, &batch);
+        fig_sqlite_queue_finish(store, &batch, FIG_ERROR);
+        return;
+    }
+
+    rc = fig_sqlite_run(w->ops.begin);
+
+    if ((rc & 0xff) == SQLITE_BUSY) {
+        /* somebody without the write lock; callers give up by themselves */
+        fig_sqlite_lock_drop(&store->lock);
+        return;
+    }
+
+    fig_sqlite_queue_take(store, &batch);
+
+    status = rc == SQLITE_OK ? writer_apply(store, &batch)
+             : writer_failed(store, rc, false);
+
+    full = (status == FIG_OK && w->wal >= w->checkpoint);
+
+    if (!full) {
+        fig_sqlite_lock_drop(&store->lock);
+    }
+
+    fig_sqlite_queue_finish(store, &batch, status);
+
+    if (full) {
+        writer_checkpoint(store);
+        fig_sqlite_lock_drop(&store->lock);
+    }
+}
+
+
+static fig_status_t
+writer_apply(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
+{
+    int                   rc;
+    size_t                i;
+    fig_sqlite_job_t     *job;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    for (job = TAILQ_FIRST(batch); job; job = TAILQ_NEXT(job, next)) {
+
+        for (i = 0; i < job->n; i++) {
+            rc = fig_sqlite_apply(store, &job->ops[i]);
+
+            if (rc != SQLITE_OK) {
+                return writer_failed(store, rc, false);
+            }
+        }
+    }
+
+    rc = fig_sqlite_run(w->ops.commit);
+
+    if (rc != SQLITE_OK) {
+        return writer_failed(store, rc, true);
+    }
+
+    if (w->last != FIG_OK) {
+        w->last = FIG_OK;
+        fig_log_info("store %s: can be written again", store->path);
+    }
+
+    return FIG_OK;
+}
+
+
+/*
+ * A commit that failed may be in the log all the same, invisible unless the
+ * machine stops before the next commit overwrites it; a write that found no
+ * space did not get there.
+ */
+
+static fig_status_t
+writer_failed(fig_sqlite_t *store, int rc, bool commit)
+{
+    fig_status_t          status;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+    status = fig_sqlite_status(w->ops.db, rc);
+
+    if (status != FIG_FULL && status != FIG_BUSY) {
+        status = FIG_ERROR;
+    }
+
+    if (commit && (status != FIG_FULL
+                   || (rc != SQLITE_FULL && rc != SQLITE_IOERR_WRITE)))
+    {
+        status = FIG_UNKNOWN;
+    }
+
+    if (w->last != status) {
+        w->last = status;
+        (void) fig_sqlite_failed(store->path, w->ops.db, rc,
+                                 "cannot be written");
+    }
+
+    if (!sqlite3_get_autocommit(w->ops.db)) {
+        (void) fig_sqlite_run(w->ops.rollback);
+    }
+
+    return status;
+}
+
+
+/*
+ * The next commit starts the log from its beginning if all of it was copied
+ * and nobody reads it.  With readers at any time nobody ever might, so a log
+ * that has grown is worth waiting for them.
+ */
+
+static void
+writer_checkpoint(fig_sqlite_t *store)
+{
+    int                   rc, mode;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    mode = w->wal < FIG_SQLITE_WAL_MAX ? SQLITE_CHECKPOINT_PASSIVE
+           : SQLITE_CHECKPOINT_RESTART;
+
+    (void) sqlite3_busy_timeout(w->ops.db, CHECKPOINT_WAIT);
+    rc = sqlite3_wal_checkpoint_v2(w->ops.db, "main", mode, NULL, NULL);
+    (void) sqlite3_busy_timeout(w->ops.db, (int) store->lock_timeout);
+
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY && w->last == FIG_OK) {
+        w->last = fig_sqlite_failed(store->path, w->ops.db, rc,
+                                    "cannot copy its log");
+    }
+
+    w->checkpoint = w->wal + FIG_SQLITE_WAL;
+}
+
+
+static int
+writer_committed(void *data, sqlite3 *db, const char *name, int pages)
+{
+    fig_sqlite_writer_t  *w = data;
+
+    if (pages < w->wal) {
+        w->checkpoint = FIG_SQLITE_WAL;
+    }
+
+    w->wal = pages;
+
+    return SQLITE_OK;
+}
