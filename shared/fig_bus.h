@@ -56,21 +56,38 @@ typedef struct {
 } fig_message_t;
 
 
+typedef void (*fig_bus_ack_pt)(void *data, uint64_t token,
+    fig_status_t status);
+typedef void (*fig_bus_serve_pt)(void *data, fig_str_t request,
+    fig_buf_t *out);
+
+
 /*
- * Returns at once, connected or not; connects and reconnects for ever in the
- * background.  FIG_INVALID: the URL; FIG_ERROR: no memory or threads.
+ * Returns at once, connected or not; connects and connects again for ever in
+ * the background.  FIG_INVALID: the URL, a line was logged; FIG_ERROR: no
+ * memory or threads.  The strings of conf are copied.
  */
 
 fig_status_t fig_bus_open(const fig_bus_conf_t *conf, fig_bus_t **bus)
     FIG_NODISCARD;
 void fig_bus_close(fig_bus_t *bus);                            /* NULL: ok */
-bool fig_bus_connected(fig_bus_t *bus);
 
 
 /*
- * Makes the stream with the limits of conf, or looks at the one that is there.
- * FIG_AGAIN: no answer.  FIG_CONFLICT: there is one with other subjects, type
- * or retention; the log says what differs.
+ * connected: there is a server, and it keeps streams.  session: the number of
+ * the present connection, 0 without one; when it is another than it was, what
+ * was published before and has got no answer will get none.  Neither blocks.
+ */
+
+bool fig_bus_connected(fig_bus_t *bus);
+uint64_t fig_bus_session(fig_bus_t *bus);
+
+
+/*
+ * Makes the stream with the limits of conf, or gives these limits to the one
+ * that is there.  FIG_AGAIN: no answer.  FIG_CONFLICT: there is one with other
+ * subjects, retention or storage; the log says what differs.  FIG_ERROR: the
+ * server refused; the log says why.
  */
 
 fig_status_t fig_bus_stream(fig_bus_t *bus, const fig_stream_t *stream,
@@ -78,36 +95,60 @@ fig_status_t fig_bus_stream(fig_bus_t *bus, const fig_stream_t *stream,
 
 
 /*
- * Sends a message to its stream; ack is called once when the server stored it
- * or refused.  id makes a repetition within two minutes harmless.  FIG_AGAIN:
- * not connected, or too many without an answer; FIG_INVALID: larger than the
- * server takes.  There may never be an answer: who publishes repeats.
+ * Looks at a stream, or at one of its messages: when it was stored, in ns
+ * since 1970.  FIG_DECLINED: there is none; FIG_AGAIN: no answer.
  */
 
-typedef void (*fig_bus_ack_pt)(void *data, uint64_t token,
-    fig_status_t status);
+fig_status_t fig_bus_stream_info(fig_bus_t *bus, const fig_stream_t *stream,
+    fig_stream_info_t *info) FIG_NODISCARD;
+fig_status_t fig_bus_stream_time(fig_bus_t *bus, const fig_stream_t *stream,
+    uint64_t seq, int64_t *time) FIG_NODISCARD;
+
+
+/*
+ * Whoever publishes registers first: ack is called, on a thread of the bus,
+ * once for what the server has stored (FIG_OK) or refused (FIG_INVALID: it is
+ * larger than the stream takes; FIG_ERROR: try later, the log says why).
+ * FIG_DECLINED with token 0: no stream took something that somebody
+ * published.  After fig_bus_publisher_close() ack is not called any more; not
+ * to be called by ack.  FIG_ERROR: there are 16 already.
+ */
 
 fig_status_t fig_bus_publisher(fig_bus_t *bus, fig_bus_ack_pt ack, void *data,
     unsigned *publisher) FIG_NODISCARD;
+void fig_bus_publisher_close(fig_bus_t *bus, unsigned publisher);
+
+
+/*
+ * Sends a message to its stream; a token is above 0.  id makes a repetition
+ * within two minutes harmless.  Messages that one thread publishes on one
+ * connection are stored in that order.  FIG_AGAIN: not connected, or too many
+ * without an answer; FIG_INVALID: larger than the server takes.  There may
+ * never be an answer: who publishes repeats.
+ */
+
 fig_status_t fig_bus_publish(fig_bus_t *bus, unsigned publisher,
     const char *subject, const char *id, fig_str_t payload, uint64_t token)
     FIG_NODISCARD;
 
 
 /*
- * A durable consumer of a stream, from start_seq on when it has to be made.
- * fresh throws away the one that is there.  One thread reads it.
+ * A durable consumer of a stream that begins with message start_seq (1: the
+ * first); one that is there already is thrown away with all that it remembers,
+ * since the reader knows best what it has read.  One thread reads it, and one
+ * process at a time.  FIG_AGAIN: no answer; FIG_DECLINED: there is no such
+ * stream; FIG_ERROR: the server refused, the log says why.
  */
 
 fig_status_t fig_bus_subscribe(fig_bus_t *bus, const fig_stream_t *stream,
-    const char *durable, uint64_t start_seq, bool fresh,
+    const char *durable, uint64_t start_seq,
     fig_subscription_t **subscription) FIG_NODISCARD;
 void fig_bus_unsubscribe(fig_subscription_t *subscription);    /* NULL: ok */
 
 
 /*
- * The last sequence number that the consumer knows to be acknowledged with
- * all before it.
+ * The last sequence number that the server knows to be acknowledged with all
+ * before it.  FIG_DECLINED: the consumer is gone; FIG_AGAIN: no answer.
  */
 
 fig_status_t fig_bus_ack_floor(fig_subscription_t *subscription,
@@ -115,25 +156,30 @@ fig_status_t fig_bus_ack_floor(fig_subscription_t *subscription,
 
 
 /*
- * The next message, waiting timeout ms at most: FIG_AGAIN.  The message is the
- * caller's, who gives it back with fig_bus_ack() (done with it) or
- * fig_bus_drop() (it comes again after ack_wait).
+ * The next message, waiting timeout ms at most: FIG_AGAIN.  FIG_DECLINED: no
+ * more will come, since the connection is lost, the consumer vanished or a
+ * message was missed: unsubscribe, and subscribe behind what was read.
+ *
+ * The message is the caller's, who gives it back with fig_bus_ack() (done with
+ * it and with all before it) or fig_bus_drop() (it comes again after ack_wait
+ * unless a later one is acknowledged).
  */
 
 fig_status_t fig_bus_next(fig_subscription_t *subscription, uint64_t timeout,
     fig_message_t *message) FIG_NODISCARD;
-void fig_bus_ack(fig_message_t *message);
-void fig_bus_drop(fig_message_t *message);
+void fig_bus_ack(fig_subscription_t *subscription, fig_message_t *message);
+void fig_bus_drop(fig_subscription_t *subscription, fig_message_t *message);
 
 
 /*
- * Request and reply.  serve() answers requests for a subject, shared with all
- * who serve the same one; the reply goes into out, and what is marked failed
- * there is not sent.  FIG_AGAIN: nobody answered in timeout ms.
+ * Request and reply.  serve() answers requests for a subject, one at a time,
+ * shared with all who serve the same one, on a thread of its own until the bus
+ * is closed; data must live so long.  The reply goes into out, and what is
+ * marked failed there is not sent.
+ *
+ * FIG_AGAIN: nobody answered in timeout ms, or nobody is there who could;
+ * FIG_INVALID: the request is larger than the server takes.
  */
-
-typedef void (*fig_bus_serve_pt)(void *data, fig_str_t request,
-    fig_buf_t *out);
 
 fig_status_t fig_bus_serve(fig_bus_t *bus, const char *subject,
     fig_bus_serve_pt serve, void *data) FIG_NODISCARD;
