@@ -44,7 +44,7 @@ typedef struct {
     fig_json_t       *sent;          /* by the client, an object; or NULL */
     const fig_doc_t  *stored;        /* NULL: it is new */
     fig_doc_t         doc;           /* what will be stored */
-    bool              touched;       /* keep doc.keys, doc.ref in any case */
+    bool              touched;       /* write it even if no field differs */
     fig_arena_t      *arena;
     fig_errors_t      errors;        /* make it a 400 */
     fig_errors_t      conflicts;     /* make it a 409, when there is no 400 */
@@ -126,8 +126,7 @@ void fig_resource_delete_all(const fig_resource_t *resource,
  * A change made by the worker itself: reads the document, lets edit() alter
  * change.fields (FIG_DECLINED: leave it as it is) and writes it, again when
  * somebody else was faster.  doc.keys and doc.ref are the stored ones at
- * first; a change of these alone, announced by change.touched, keeps the
- * version and is not published.  FIG_DECLINED: nothing was written.
+ * first.  FIG_DECLINED: nothing was written.
  */
 
 typedef fig_status_t (*fig_edit_pt)(void *data, fig_change_t *change);

@@ -13,8 +13,7 @@ static fig_status_t change_set(fig_json_t *object, const char *name,
     fig_json_t *value);
 static fig_status_t change_lay(fig_json_t *target, fig_json_t *patch,
     bool deep);
-static void change_touch(fig_change_t *change);
-static fig_status_t change_names(fig_change_t *change, fig_str_t *names);
+static fig_str_t change_names(fig_change_t *change);
 static void change_name(fig_buf_t *out, const char *name);
 static fig_status_t change_tombstone(const fig_resource_t *resource,
     fig_change_t *change, fig_str_t id);
@@ -198,19 +197,15 @@ fig_status_t
 fig_change_finish(const fig_resource_t *resource, fig_change_t *change,
     fig_str_t id)
 {
-    fig_doc_t     *doc;
-    fig_str_t      names;
-    fig_status_t   rc;
+    fig_doc_t  *doc;
 
-    doc = &change->doc;
-
-    if (change->before != NULL
+    if (change->before != NULL && !change->touched
         && json_object_equal(change->before, change->fields))
     {
-        change_touch(change);
-        return change->touched ? FIG_OK : FIG_DECLINED;
+        return FIG_DECLINED;
     }
 
+    doc = &change->doc;
     doc->id = id;
     doc->ver = fig_store_base(resource->store);
 
@@ -223,34 +218,19 @@ fig_change_finish(const fig_resource_t *resource, fig_change_t *change,
     doc->pending = true;
     doc->body = fig_json_text(change->fields, change->arena);
 
-    if (doc->body.data == NULL || change_names(change, &names) != FIG_OK) {
+    doc->changed = change_names(change);
+
+    if (doc->body.data == NULL || doc->changed.data == NULL) {
         return FIG_NOMEM;
     }
 
-    rc = resource->index(resource, change);
-    if (rc != FIG_OK) {
-        return rc;
+    if (doc->body.len > FIG_STORE_BODY_MAX) {
+        fig_errors_add(&change->errors, FIG_STR(""), "length",
+                       "must have at most %d bytes", FIG_STORE_BODY_MAX);
+        return FIG_INVALID;
     }
 
-    doc->changed = names;
-
-    return names.data == NULL ? FIG_NOMEM : FIG_OK;
-}
-
-
-/*
- * The stored document with new bookkeeping.
- */
-
-static void
-change_touch(fig_change_t *change)
-{
-    fig_doc_t  doc;
-
-    doc = *change->stored;
-    doc.ref = change->doc.ref;
-    memcpy(doc.keys, change->doc.keys, sizeof(doc.keys));
-    change->doc = doc;
+    return resource->index(resource, change);
 }
 
 
@@ -259,11 +239,11 @@ change_touch(fig_change_t *change)
  * included; "+" for a new document.
  */
 
-static fig_status_t
-change_names(fig_change_t *change, fig_str_t *names)
+static fig_str_t
+change_names(fig_change_t *change)
 {
     fig_buf_t         buf;
-    fig_str_t         earlier;
+    fig_str_t         names, earlier;
     fig_json_t       *value;
     const fig_doc_t  *stored;
 
@@ -271,11 +251,11 @@ change_names(fig_change_t *change, fig_str_t *names)
     earlier = (stored != NULL && stored->pending) ? stored->changed
                                                   : (fig_str_t) { 0, NULL };
     if (change->before == NULL) {
-        *names = fig_event_changed(change->arena, earlier, FIG_STR("+"));
-        return FIG_OK;
+        return fig_event_changed(change->arena, earlier, FIG_STR("+"));
     }
 
-    fig_buf_init(&buf, 65536);
+    fig_buf_init(&buf, FIG_STORE_KEY_MAX / 2);
+    fig_buf_puts(&buf, "");
 
     json_object_object_foreach(change->fields, name, now) {
         if (!json_object_object_get_ex(change->before, name, &value)
@@ -288,15 +268,15 @@ change_names(fig_change_t *change, fig_str_t *names)
     json_object_object_foreach(change->before, old_name, old_value) {
         (void) old_value;
 
-        if (!json_object_object_get_ex(change->fields, old_name, NULL)) {
+        if (!fig_json_has(change->fields, old_name)) {
             change_name(&buf, old_name);
         }
     }
 
-    *names = fig_event_changed(change->arena, earlier, fig_buf_view(&buf));
+    names = fig_event_changed(change->arena, earlier, fig_buf_view(&buf));
     fig_buf_clear(&buf);
 
-    return FIG_OK;
+    return names;
 }
 
 
@@ -442,12 +422,7 @@ fig_change_write(const fig_resource_t *resource, fig_change_t *change,
 
     fig_change_op(resource, change, &op);
 
-    if (change->stored != NULL && change->stored->ver == op.doc.ver) {
-        rc = fig_store_write(resource->store, &op, 1);
-
-    } else {
-        rc = fig_outbox_write(resource->outbox, &op, 1, traceparent);
-    }
+    rc = fig_outbox_write(resource->outbox, &op, 1, traceparent);
 
     return rc == FIG_OK ? fig_change_written(resource, change, &op) : rc;
 }

@@ -56,8 +56,8 @@ fig_status_t fig_change_merge(fig_change_t *change, bool deep) FIG_NODISCARD;
 
 
 /*
- * Makes doc of the fields.  FIG_DECLINED: nothing differs.  Of a change that
- * only touched the bookkeeping doc has the version that is stored.
+ * Makes doc of the fields.  FIG_DECLINED: nothing differs.  FIG_INVALID: errors
+ * tell.
  */
 
 fig_status_t fig_change_finish(const fig_resource_t *resource,

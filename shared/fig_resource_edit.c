@@ -98,10 +98,6 @@ fig_resource_edit_many(const fig_resource_t *resource,
 }
 
 
-/*
- * What needs no publishing is written at once: it is rare.
- */
-
 static fig_status_t
 edit_draft(const fig_resource_t *resource, const fig_edit_t *edit,
     fig_arena_t *arena, fig_edit_pt change_it, fig_op_t *op)
@@ -120,11 +116,6 @@ edit_draft(const fig_resource_t *resource, const fig_edit_t *edit,
 
     if (rc == FIG_OK) {
         rc = fig_change_finish(resource, &change, edit->doc->id);
-    }
-
-    if (rc == FIG_OK && change.doc.ver == edit->doc->ver) {
-        rc = fig_change_write(resource, &change, (fig_str_t) { 0, NULL });
-        rc = (rc == FIG_OK || rc == FIG_CONFLICT) ? FIG_DECLINED : rc;
     }
 
     if (rc == FIG_OK) {

@@ -297,7 +297,6 @@ order_follow(void *data, fig_change_t *change)
         }
 
         take_over(change, user);
-        change->touched = true;
 
         return FIG_OK;
     }
