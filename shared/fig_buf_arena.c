@@ -28,11 +28,6 @@
 
 #ifdef FIG_ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define FIG_ARENA_FORBID(p, size)  __asan_poison_memory_region(p, size)
-#define FIG_ARENA_ALLOW(p, size)   __asan_unpoison_memory_region(p, size)
-#else
-#define FIG_ARENA_FORBID(p, size)
-#define FIG_ARENA_ALLOW(p, size)
 #endif
 
 
@@ -60,6 +55,11 @@ static void *fig_arena_grow(fig_arena_t *arena, size_t size);
 static fig_arena_block_t *fig_arena_add(fig_arena_t *arena, size_t size);
 static void fig_arena_use(fig_arena_t *arena, fig_arena_block_t *block);
 static void fig_arena_free(fig_arena_block_t *block);
+
+/* inlined, GCC takes the first for a use of uninitialized bytes */
+__attribute__((noinline))
+static void fig_arena_forbid(void *p, size_t size);
+static void fig_arena_allow(void *p, size_t size);
 
 
 fig_arena_t *
@@ -113,7 +113,7 @@ fig_arena_reset(fig_arena_t *arena)
     arena->blocks = arena->first;
     arena->used = 0;
 
-    FIG_ARENA_FORBID(arena->first->data, arena->first->size);
+    fig_arena_forbid(arena->first->data, arena->first->size);
     fig_arena_use(arena, arena->first);
 }
 
@@ -144,7 +144,7 @@ fig_arena_alloc(fig_arena_t *arena, size_t size)
         }
     }
 
-    FIG_ARENA_ALLOW(p, size);
+    fig_arena_allow(p, size);
 
     if (rounded > arena->limit - arena->used) {
         rounded = arena->limit - arena->used;
@@ -279,7 +279,7 @@ fig_arena_add(fig_arena_t *arena, size_t size)
         block->size = size;
         arena->blocks = block;
 
-        FIG_ARENA_FORBID(block->data, size);
+        fig_arena_forbid(block->data, size);
     }
 
     return block;
@@ -297,6 +297,24 @@ fig_arena_use(fig_arena_t *arena, fig_arena_block_t *block)
 static void
 fig_arena_free(fig_arena_block_t *block)
 {
-    FIG_ARENA_ALLOW(block->data, block->size);
+    fig_arena_allow(block->data, block->size);
     free(block);
+}
+
+
+static void
+fig_arena_forbid(void *p, size_t size)
+{
+#ifdef FIG_ARENA_ASAN
+    __asan_poison_memory_region(p, size);
+#endif
+}
+
+
+static void
+fig_arena_allow(void *p, size_t size)
+{
+#ifdef FIG_ARENA_ASAN
+    __asan_unpoison_memory_region(p, size);
+#endif
 }

@@ -67,14 +67,16 @@ static bool    check;
 static fig_status_t
 load(const char *const *args)
 {
-    int    argc;
-    char  *argv[ARGS + 2], name[] = "unit";
+    int          argc;
+    char        *argv[ARGS + 2], name[] = "unit";
+    static char  copies[ARGS][256];
 
     argv[0] = name;
 
     for (argc = 1; args[argc - 1]; argc++) {
         ck_assert_int_le(argc, ARGS);
-        argv[argc] = strdup(args[argc - 1]);
+        argv[argc] = copies[argc - 1];
+        (void) snprintf(argv[argc], sizeof(copies[0]), "%s", args[argc - 1]);
     }
 
     argv[argc] = NULL;

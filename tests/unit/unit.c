@@ -15,9 +15,29 @@
 #define UNIT_TIMEOUT  60
 
 
+/* what the sanitizers ask for: no memory is NULL for them, too */
+
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+
 static int  unit_fd;
 static int  unit_file;
 static int  unit_saved;
+
+
+const char *
+__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+
+const char *
+__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
 
 
 int
