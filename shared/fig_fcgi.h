@@ -11,6 +11,11 @@
  * it; requests of one connection come one after another (FCGI_MPXS_CONNS is
  * 0).  What breaks the protocol closes its connection, nothing else.
  *
+ * read_timeout is the time that a request may take to come, a connection's
+ * first one to begin, and each MiB of an answer to go.  A connection that was
+ * kept may be idle for ever.  Connections over max_connections are answered
+ * 503, those over twice as many are closed.
+ *
  * Stock fastcgi_params are all it needs: SCRIPT_NAME, REQUEST_METHOD,
  * QUERY_STRING, CONTENT_TYPE, CONTENT_LENGTH, HTTP_*.
  *
@@ -32,7 +37,7 @@ typedef struct {
     uint64_t     threads;
     uint64_t     max_body;        /* bytes; over it: request.too_large */
     uint64_t     max_connections;
-    uint64_t     read_timeout;    /* ms, of a request that has begun */
+    uint64_t     read_timeout;    /* ms */
 } fig_fcgi_conf_t;
 
 typedef void (*fig_fcgi_handler_pt)(void *data, fig_request_t *request,
