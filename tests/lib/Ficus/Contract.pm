@@ -27,6 +27,7 @@ package Ficus::Contract;
 #                                     problem; fields (sorted) in errors[]
 #     allow($r)                       the methods of Allow, sorted
 #     unique($prefix)                 a new id
+#     decode($text)                   JSON as data
 #     soon($code, $name)              asserts that $code becomes true in 10 s
 
 use strict;
@@ -43,7 +44,7 @@ use Ficus::Schema;
 use Ficus::System;
 use Ficus::YAML ();
 
-our @EXPORT_OK = qw(problem allow unique soon);
+our @EXPORT_OK = qw(problem allow unique decode soon);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $ids = 0;
@@ -363,6 +364,9 @@ sub unique {
 
     return sprintf '%s%d', $prefix, ++$ids;
 }
+
+
+sub decode { return $json->decode(shift) }
 
 
 sub soon {
