@@ -1,0 +1,171 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "run.h"
+
+
+static void run_nats_command(const run_conf_t *conf,
+    const run_service_t *service, run_command_t *command);
+static bool run_nats_ready(const run_conf_t *conf,
+    const run_service_t *service);
+static void run_worker_command(const run_conf_t *conf,
+    const run_service_t *service, run_command_t *command);
+static bool run_worker_ready(const run_conf_t *conf,
+    const run_service_t *service);
+static void run_nginx_command(const run_conf_t *conf,
+    const run_service_t *service, run_command_t *command);
+static bool run_nginx_ready(const run_conf_t *conf,
+    const run_service_t *service);
+static void run_arg(run_command_t *command, const char *fmt, ...)
+    FIG_PRINTF(2, 3);
+
+
+/*
+ * Level 0 is started and ready before the others are started; the highest
+ * level is stopped first, so that each ends before what it needs.  nginx's
+ * master ends its worker
+ * processes when it gets a signal that it can handle; the others may die at
+ * once, as their data take no harm.
+ */
+
+run_service_t  run_services[] = {
+
+    { .name = "nats-server",
+      .command = run_nats_command,
+      .ready = run_nats_ready,
+      .level = 0,
+      .stop = SIGTERM,
+      .death = SIGKILL,
+      .patience = 3000 },
+
+    { .name = "users-v1",
+      .command = run_worker_command,
+      .ready = run_worker_ready,
+      .level = 1,
+      .data = "users.db",
+      .stop = SIGTERM,
+      .death = SIGKILL,
+      .patience = 11000 },
+
+    { .name = "users-v2",
+      .command = run_worker_command,
+      .ready = run_worker_ready,
+      .level = 1,
+      .data = "users.db",
+      .stop = SIGTERM,
+      .death = SIGKILL,
+      .patience = 11000 },
+
+    { .name = "orders",
+      .command = run_worker_command,
+      .ready = run_worker_ready,
+      .level = 1,
+      .data = "orders.db",
+      .stop = SIGTERM,
+      .death = SIGKILL,
+      .patience = 11000 },
+
+    { .name = "nginx",
+      .command = run_nginx_command,
+      .ready = run_nginx_ready,
+      .level = 2,
+      .stop = SIGQUIT,
+      .death = SIGTERM,
+      .patience = 5000 },
+
+    { .name = NULL }
+};
+
+
+void
+run_table(const run_conf_t *conf)
+{
+    run_services[0].skip = !conf->own_nats;
+}
+
+
+static void
+run_nats_command(const run_conf_t *conf, const run_service_t *service,
+    run_command_t *command)
+{
+    run_arg(command, "%s", conf->nats_server);
+    run_arg(command, "-c");
+    run_arg(command, "%s/conf/nats-server.conf", conf->dir);
+}
+
+
+static bool
+run_nats_ready(const run_conf_t *conf, const run_service_t *service)
+{
+    return run_nats_ok(conf->nats_port);
+}
+
+
+/* the address of the bus is in the environment, it may hold a password */
+
+static void
+run_worker_command(const run_conf_t *conf, const run_service_t *service,
+    run_command_t *command)
+{
+    run_arg(command, "%s/%s", conf->build, service->name);
+    run_arg(command, "--listen=%s/sock/%s.sock", conf->dir, service->name);
+    run_arg(command, "--listen-mode=0600");
+    run_arg(command, "--store=sqlite:%s/data/%s", conf->dir, service->data);
+}
+
+
+/* by the way that requests go */
+
+static bool
+run_worker_ready(const run_conf_t *conf, const run_service_t *service)
+{
+    char  path[128];
+
+    (void) snprintf(path, sizeof(path), "/workers/%s/readyz", service->name);
+
+    return run_http_ok(conf->admin_port, path);
+}
+
+
+static void
+run_nginx_command(const run_conf_t *conf, const run_service_t *service,
+    run_command_t *command)
+{
+    run_arg(command, "%s", conf->nginx);
+    run_arg(command, "-p");
+    run_arg(command, "%s/", conf->dir);
+    run_arg(command, "-c");
+    run_arg(command, "%s/conf/nginx.conf", conf->dir);
+    run_arg(command, "-e");
+    run_arg(command, "stderr");
+}
+
+
+static bool
+run_nginx_ready(const run_conf_t *conf, const run_service_t *service)
+{
+    return run_http_ok(conf->http_port, "/readyz")
+           && run_http_ok(conf->admin_port, "/readyz");
+}
+
+
+static void
+run_arg(run_command_t *command, const char *fmt, ...)
+{
+    char     *text;
+    va_list   args;
+
+    text = command->text[command->n];
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, sizeof(command->text[0]), fmt, args);
+    va_end(args);
+
+    command->argv[command->n++] = text;
+}
