@@ -1,0 +1,146 @@
+package Ficus::Bench;
+
+# Copyright (C) Ficus authors
+#
+# Runs loads side by side: in rounds, each load once a round and in another
+# order, so that what the machine does besides falls on all of them alike.
+#
+#     my %result = rounds(5, name => sub { return { rps => 1 } }, ...);
+#     $result{name}{rps}                    the median of the rounds
+#     $result{name}{all}                    what each round returned
+#
+#     my $r = wrk($url, connections => 64, seconds => 2, script => $lua)
+#     $r->{rps}, {p50}, {p99} (ms), {errors} (not 2xx, or no answer)
+#
+#     table([ 'name', 'req/s', ... ], [ ... ], ...)      prints aligned columns
+#     median(@numbers), percentile($q, @numbers)
+#     verdict($name, $value, '>=', $target)  prints a line with met or missed
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use List::Util qw(max shuffle);
+
+our @EXPORT_OK = qw(rounds wrk table median percentile verdict);
+
+
+sub rounds {
+    my ($n, @loads) = @_;
+
+    my (@names, %load, %all, %result);
+
+    while (my ($name, $code) = splice @loads, 0, 2) {
+        push @names, $name;
+        $load{$name} = $code;
+    }
+
+    for (1 .. $n) {
+        push @{$all{$_}}, $load{$_}->() for shuffle @names;
+    }
+
+    for my $name (@names) {
+        my @runs = @{$all{$name}};
+
+        for my $key (keys %{$runs[0]}) {
+            $result{$name}{$key} = median(map { $_->{$key} } @runs);
+        }
+
+        $result{$name}{all} = \@runs;
+    }
+
+    return %result;
+}
+
+
+# Latencies are asked of a script of our own: wrk prints them rounded.
+
+my $done = <<'EOF';
+done = function(summary, latency, requests)
+    local e = summary.errors
+    io.write(string.format("RESULT %f %f %f %d %d\n",
+        summary.requests / (summary.duration / 1e6),
+        latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+        e.connect + e.read + e.write + e.status + e.timeout,
+        summary.requests))
+end
+EOF
+
+sub wrk {
+    my ($url, %opt) = @_;
+
+    my $connections = $opt{connections} // 64;
+    my $threads = $connections < 2 ? 1 : $opt{threads} // 2;
+    my $file = "$opt{dir}/wrk-$$.lua";
+
+    open my $script, '>', $file or die "$file: $!\n";
+    print $script $opt{script} // '', "\n", $done;
+    close $script or die "$file: $!\n";
+
+    my @command = ('wrk', "-t$threads", "-c$connections",
+        '-d' . ($opt{seconds} // 2) . 's', '--timeout', '5s', '-s', $file,
+        $url);
+
+    open my $pipe, '-|', @command or die "wrk: $!\n";
+    my $text = do { local $/; <$pipe> };
+    close $pipe;
+    unlink $file;
+
+    my @r = $text =~ /^RESULT (\S+) (\S+) (\S+) (\d+) (\d+)$/m
+        or die "wrk printed no result:\n$text";
+
+    return { rps => $r[0], p50 => $r[1], p99 => $r[2], errors => $r[3],
+        requests => $r[4] };
+}
+
+
+sub median { return percentile(0.5, @_) }
+
+
+sub percentile {
+    my ($q, @numbers) = @_;
+
+    my @sorted = sort { $a <=> $b } @numbers or return 0;
+    my $at = $q * $#sorted;
+    my $low = int $at;
+    my $high = $low < $#sorted ? $low + 1 : $low;
+
+    return $sorted[$low] + ($at - $low) * ($sorted[$high] - $sorted[$low]);
+}
+
+
+sub table {
+    my (@rows) = @_;
+
+    my @width;
+
+    for my $row (@rows) {
+        $width[$_] = max($width[$_] // 0, length $row->[$_]) for 0 .. $#$row;
+    }
+
+    for my $row (@rows) {
+        my @cells = map {
+            $_ == 0 ? sprintf('%-*s', $width[$_], $row->[$_])
+                    : sprintf('%*s', $width[$_], $row->[$_])
+        } 0 .. $#$row;
+
+        print '  ', join('  ', @cells), "\n";
+    }
+
+    print "\n";
+}
+
+
+sub verdict {
+    my ($name, $value, $relation, $target) = @_;
+
+    my $met = $relation eq '>=' ? $value >= $target : $value <= $target;
+
+    printf "  %-58s %8.2f  %s %-6s %s\n", $name, $value, $relation, $target,
+        $met ? 'met' : 'MISSED';
+
+    return $met;
+}
+
+
+1;
