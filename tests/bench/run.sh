@@ -1,0 +1,36 @@
+#!/bin/sh
+#
+# Copyright (C) Ficus authors
+#
+# Runs the benchmarks one after another: what a split costs, users and orders
+# through the whole system, the responder, the store and the events by
+# themselves.  Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=${FICUS_BUILD:-$here/../../build}
+rounds=${ROUNDS:-7}
+seconds=${SECONDS_EACH:-2}
+
+for tool in wrk perl; do
+    if ! command -v $tool > /dev/null; then
+        echo "bench: $tool was not found; ./configure --install-deps" >&2
+        exit 1
+    fi
+done
+
+bench() {
+    case $1 in
+        gateway | system) perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.' ;;
+        fcgi) sh "$here/fcgi.sh" ;;
+        *) "$build/tests/bench/bench_$1" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- gateway system fcgi store events
+
+for name in "$@"; do
+    printf '\n== %s\n' "$name"
+    bench "$name"
+done

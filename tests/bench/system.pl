@@ -1,0 +1,177 @@
+#!/usr/bin/perl
+
+# Copyright (C) Ficus authors
+#
+# The whole system as `make run` starts it: reading and writing users through
+# nginx, FastCGI and the store, and how soon orders follow.
+# Usage: system.pl [ROUNDS [SECONDS]]
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use JSON::PP qw(decode_json);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Ficus::Bench qw(median percentile rounds table verdict wrk);
+use Ficus::HTTP ();
+use Ficus::System;
+
+my $rounds = shift // 7;
+my $seconds = shift // 2;
+my $users = 10_000;
+my $orders = 300;
+
+my $started = time;
+my $s = Ficus::System->new->start;
+my $start = time - $started;
+
+my $gateway = 'http://127.0.0.1:' . $s->port;
+my $dir = $s->run->dir;
+
+
+sub rss {
+    my ($name) = @_;
+
+    open my $status, '<', '/proc/' . $s->pid($name) . '/status' or return 0;
+    my ($kib) = join('', <$status>) =~ /^VmRSS:\s+(\d+)/m;
+
+    return $kib / 1024;
+}
+
+my %rest = map { $_ => rss($_) } qw(users-v1 users-v2 orders);
+
+for my $n (0 .. $users / 1000 - 1) {
+    my @batch = map {
+        { userId => "u$_", email => "u$_\@example.org",
+            deliveryAddress => "Street $_" }
+    } $n * 1000 .. $n * 1000 + 999;
+
+    my $r = $s->request('POST', '/api/users/batch', json => \@batch);
+
+    die "batch: $r->{status} $r->{body}\n" if $r->{status} != 200;
+}
+
+my $get = <<"EOC";
+local n = 0
+request = function()
+    n = (n * 1103515245 + 12345) % 2147483648
+    return wrk.format("GET", "/api/users/u" .. (n % $users))
+end
+EOC
+
+# ids that no other run, thread or request has
+my $run = 0;
+
+sub post {
+    my ($connections) = @_;
+
+    $run++;
+
+    my $script = <<"EOC";
+local threads = 0
+setup = function(thread)
+    thread:set("id", threads)
+    threads = threads + 1
+end
+local n = 0
+request = function()
+    n = n + 1
+    local key = "p$run-" .. id .. "-" .. n
+    return wrk.format("POST", "/api/users",
+        { ["Content-Type"] = "application/json" },
+        '{"userId":"' .. key .. '","email":"' .. key
+        .. '\@example.org","deliveryAddress":"Street 1"}')
+end
+EOC
+
+    return wrk("$gateway/", dir => $dir, seconds => $seconds,
+        connections => $connections, script => $script);
+}
+
+sub read_users {
+    return wrk("$gateway/", dir => $dir, seconds => $seconds, script => $get);
+}
+
+my %r = rounds($rounds,
+    'nginx return 200' => sub {
+        return wrk("$gateway/", dir => $dir, seconds => $seconds);
+    },
+    'GET of a user' => \&read_users,
+    'POST of a user, 1 connection' => sub { return post(1) },
+    'POST of a user, 64 connections' => sub { return post(64) },
+);
+
+print "\nUsers: medians of $rounds rounds of $seconds s, 64 connections\n\n";
+
+table([ '', 'req/s', 'p50 ms', 'p99 ms', 'errors' ],
+    map {
+        [ $_, sprintf('%.0f', $r{$_}{rps}), sprintf('%.2f', $r{$_}{p50}),
+            sprintf('%.2f', $r{$_}{p99}), $r{$_}{errors} ]
+    } 'nginx return 200', 'GET of a user', 'POST of a user, 1 connection',
+        'POST of a user, 64 connections');
+
+
+# From the answer of an update to its being visible in orders, when idle.
+
+my $client = Ficus::HTTP->connect($s->port);
+my @lag;
+
+for my $n (0 .. $orders - 1) {
+    $s->request('POST', '/api/orders', json => {
+        orderId => "o$n", productName => 'thing', userId => "u$n" });
+}
+
+sleep 1;
+
+for my $n (0 .. $orders - 1) {
+    my $email = "new$n\@example.org";
+
+    $client->ask('PUT', "/api/users/u$n", json => { email => $email });
+
+    my $answered = time;
+
+    while (1) {
+        my $r = $client->ask('GET', "/api/orders/o$n");
+
+        last if decode_json($r->{body})->{email} eq $email;
+        die "order o$n did not follow\n" if time - $answered > 10;
+    }
+
+    push @lag, 1000 * (time - $answered);
+}
+
+my %after = map { $_ => rss($_) } keys %rest;
+
+print "Sync lag, idle, $orders updates\n\n";
+table([ '', 'p50 ms', 'p99 ms', 'max ms' ],
+    [ 'update to visible in orders',
+        map { sprintf '%.2f', percentile($_, @lag) } 0.5, 0.99, 1 ]);
+
+print "Memory, MiB\n\n";
+table([ '', 'at rest', 'after the loads' ], map {
+    [ $_, sprintf('%.1f', $rest{$_}), sprintf('%.1f', $after{$_}) ]
+} sort keys %rest);
+
+sub ratio {
+    my ($one, $other) = @_;
+
+    my ($x, $y) = map { $r{$_}{all} } $one, $other;
+
+    return median(map { $x->[$_]{rps} / $y->[$_]{rps} } 0 .. $#$x);
+}
+
+verdict('GET of a user / return 200', ratio('GET of a user',
+    'nginx return 200'), '>=', 0.35);
+verdict('POST of a user, 64 connections / 1',
+    ratio('POST of a user, 64 connections', 'POST of a user, 1 connection'),
+    '>=', 3);
+verdict('sync lag, idle, p50 ms', percentile(0.5, @lag), '<=', 3);
+verdict("memory of $_ at rest, MiB", $rest{$_}, '<=', 15) for sort keys %rest;
+verdict('start of the whole system, s', $start, '<=', 2);
+print "\n";
+
+$s->done;
