@@ -169,7 +169,9 @@ fig_status_t fig_sqlite_ping(void *self) FIG_NODISCARD;
 typedef enum {
     FIG_SQLITE_INSERT = 0,
     FIG_SQLITE_UPDATE,
+    FIG_SQLITE_UPDATE_KEPT,            /* if the keys stay as they are */
     FIG_SQLITE_RAISE,
+    FIG_SQLITE_RAISE_KEPT,
     FIG_SQLITE_SETTLE,
     FIG_SQLITE_KINDS
 } fig_sqlite_kind_t;

@@ -32,19 +32,26 @@ typedef struct {
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO "
 
 #define OP_SET                                                                \
-    "SET ver = ?2, ref = ?3, k1 = ?4, k2 = ?5, k3 = ?6,"                      \
-    " deleted = ?7, pending = ?8, changed = ?9, body = ?10 "
+    "SET ver = ?2, ref = ?3, deleted = ?7, pending = ?8, changed = ?9,"       \
+    " body = ?10"
+
+#define OP_KEYS  ", k1 = ?4, k2 = ?5, k3 = ?6"
+#define OP_KEPT  " AND k1 IS ?4 AND k2 IS ?5 AND k3 IS ?6"
 
 static const op_sql_t  op_sql[FIG_SQLITE_KINDS] = {
     { "INSERT INTO \"", OP_COLUMNS "NOTHING" },
-    { "UPDATE \"", "\" " OP_SET "WHERE id = ?1 AND ver = ?11" },
-    { "INSERT INTO \"", OP_COLUMNS "UPDATE " OP_SET "WHERE ver < ?2" },
+    { "UPDATE \"", "\" " OP_SET OP_KEYS " WHERE id = ?1 AND ver = ?11" },
+    { "UPDATE \"", "\" " OP_SET " WHERE id = ?1 AND ver = ?11" OP_KEPT },
+    { "INSERT INTO \"", OP_COLUMNS "UPDATE " OP_SET OP_KEYS " WHERE ver < ?2" },
+    { "UPDATE \"", "\" " OP_SET " WHERE id = ?1 AND ver < ?2" OP_KEPT },
     { "UPDATE \"",
       "\" SET pending = 0, changed = NULL WHERE id = ?1 AND ver = ?2" }
 };
 
 
-static sqlite3_stmt *op_prepare(fig_sqlite_t *store, fig_op_t *op);
+static int op_run(fig_sqlite_t *store, fig_op_t *op, fig_sqlite_kind_t kind);
+static sqlite3_stmt *op_prepare(fig_sqlite_t *store, const fig_op_t *op,
+    fig_sqlite_kind_t kind);
 static void op_bind(sqlite3_stmt *stmt, const fig_op_t *op);
 static void op_bind_text(sqlite3_stmt *stmt, int parameter, fig_str_t s);
 static unsigned op_taken(sqlite3 *db);
@@ -126,15 +133,40 @@ fig_sqlite_run(sqlite3_stmt *stmt)
 }
 
 
+/*
+ * SQLite writes an index anew when a statement sets its column, to the same
+ * value, too; most changes leave the keys as they are.
+ */
+
 int
 fig_sqlite_apply(fig_sqlite_t *store, fig_op_t *op)
+{
+    int                rc;
+    fig_sqlite_kind_t  kind;
+
+    kind = op_kind(op);
+
+    if (kind == FIG_SQLITE_UPDATE || kind == FIG_SQLITE_RAISE) {
+        rc = op_run(store, op, kind + 1);
+
+        if (rc != SQLITE_OK || op->status == FIG_OK) {
+            return rc;
+        }
+    }
+
+    return op_run(store, op, kind);
+}
+
+
+static int
+op_run(fig_sqlite_t *store, fig_op_t *op, fig_sqlite_kind_t kind)
 {
     int            rc;
     sqlite3       *db;
     sqlite3_stmt  *stmt;
 
     db = store->writer.ops.db;
-    stmt = op_prepare(store, op);
+    stmt = op_prepare(store, op, kind);
 
     if (stmt == NULL) {
         return sqlite3_extended_errcode(db);
@@ -162,14 +194,12 @@ fig_sqlite_apply(fig_sqlite_t *store, fig_op_t *op)
 
 
 static sqlite3_stmt *
-op_prepare(fig_sqlite_t *store, fig_op_t *op)
+op_prepare(fig_sqlite_t *store, const fig_op_t *op, fig_sqlite_kind_t kind)
 {
-    size_t              i;
-    fig_buf_t           sql;
-    sqlite3_stmt      **stmt;
-    fig_sqlite_kind_t   kind;
+    size_t          i;
+    fig_buf_t       sql;
+    sqlite3_stmt  **stmt;
 
-    kind = op_kind(op);
     i = fig_sqlite_index(store, op->collection);
     stmt = &store->writer.ops.ops[i * FIG_SQLITE_KINDS + kind];
 

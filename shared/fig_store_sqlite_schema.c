@@ -5,9 +5,9 @@
 
 
 /*
- * The schema.  One table a collection, ordered by id; WITHOUT ROWID, so that
- * every index ends with the id, and a page of one key's documents in the order
- * of their ids is a range of that key's index.  Names of collections are
+ * The schema.  One table a collection, and an index for every order in which
+ * pages of it are asked for: the index of a key goes on with the id, so that a
+ * page of one key's documents is a range of it.  Names of collections are
  * [a-z_]+, those of everything else have a hyphen.
  */
 
@@ -160,6 +160,9 @@ fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
     } else if (best != FIG_STORE_KEYS) {
         fig_buf_printf(sql, " INDEXED BY \"%s-%s\"", c->name,
                        schema_index(c, best));
+
+    } else {
+        fig_buf_printf(sql, " INDEXED BY \"%s-id\"", c->name);
     }
 
     fig_buf_puts(sql, " WHERE id > ?1");
@@ -195,7 +198,7 @@ schema_collection(fig_buf_t *sql, const fig_collection_t *c)
 
     fig_buf_printf(sql,
                    "CREATE TABLE IF NOT EXISTS \"%s\" ("
-                   "id TEXT PRIMARY KEY NOT NULL,"
+                   "id TEXT NOT NULL,"
                    "ver INTEGER NOT NULL,"
                    "ref INTEGER NOT NULL,"
                    "k1 TEXT,"
@@ -204,19 +207,21 @@ schema_collection(fig_buf_t *sql, const fig_collection_t *c)
                    "deleted INTEGER NOT NULL,"
                    "pending INTEGER NOT NULL,"
                    "changed TEXT,"
-                   "body TEXT"
-                   ") WITHOUT ROWID;"
+                   "body TEXT);"
+                   "CREATE UNIQUE INDEX IF NOT EXISTS \"%s-id\" ON \"%s\" (id);"
                    "CREATE INDEX IF NOT EXISTS \"%s-pending\" ON \"%s\" (id)"
-                   " WHERE pending = 1;", c->name, c->name, c->name);
+                   " WHERE pending = 1;",
+                   c->name, c->name, c->name, c->name, c->name);
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
 
         if (c->keys[i] != NULL) {
             fig_buf_printf(sql,
                            "CREATE %s INDEX IF NOT EXISTS \"%s-%s\" ON \"%s\""
-                           " (k%u) WHERE k%u IS NOT NULL;",
+                           " (k%u%s) WHERE k%u IS NOT NULL;",
                            c->unique[i] ? "UNIQUE" : "", c->name,
-                           schema_index(c, i), c->name, i + 1, i + 1);
+                           schema_index(c, i), c->name, i + 1,
+                           c->unique[i] ? "" : ", id", i + 1);
         }
     }
 }
@@ -227,8 +232,9 @@ schema_names(fig_buf_t *sql, const fig_collection_t *c, unsigned *n)
 {
     unsigned  i;
 
-    fig_buf_printf(sql, "'%s','%s-pending',", c->name, c->name);
-    *n += 2;
+    fig_buf_printf(sql, "'%s','%s-id','%s-pending',", c->name, c->name,
+                   c->name);
+    *n += 3;
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
 
