@@ -9,8 +9,9 @@
  * signals, graceful stop.
  *
  * SIGTERM, SIGINT: stop accepting, finish what runs (stop-timeout), call
- * stop(), flush, exit 0.  SIGHUP does nothing.  Exit 1: one line was logged.
- * Exit 2: bad settings.
+ * stop(), flush, exit 0.  SIGHUP does nothing.  Exit 1: one line was logged,
+ * which may be that requests still ran when stop-timeout was over; then stop()
+ * is not called.  Exit 2: bad settings.  --check opens nothing.
  *
  * Routes of every worker, served on its socket: /healthz (200 while the
  * process answers), /readyz (503 when it cannot serve; 200 {"status":
@@ -39,6 +40,7 @@ typedef struct {
     fig_store_conf_t   store;
     fig_bus_conf_t     bus;
     uint64_t           stop_timeout;
+    const char        *listen_mode;     /* octal, as in fcgi.mode */
     const char        *log_level;
     const char        *log_format;
 } fig_app_conf_t;
@@ -52,7 +54,10 @@ typedef struct {
     const fig_setting_t            *settings;       /* own; NULL: none */
     size_t                          conf_size;      /* 0: fig_app_conf_t */
 
-    /* store and bus are open; *data is the requests' data */
+    /*
+     * store and bus are open; *data is the requests' data.  What fails was
+     * logged, and stop() is not called then.
+     */
     fig_status_t                  (*start)(fig_app_t *app, void **data);
 
     /* requests have ended, store and bus are still open; may be NULL */
@@ -77,9 +82,9 @@ fig_bus_t *fig_app_bus(const fig_app_t *app);
 
 
 /*
- * Adds a row to /readyz.  check() returns NULL when all is well, else what is
- * wrong, a static text; it must not block.  A check that fails makes the
- * worker degraded, never unready.
+ * Adds a row to /readyz, in start() only.  check() returns NULL when all is
+ * well, else what is wrong, a static text; it must not block.  A check that
+ * fails makes the worker degraded, never unready.  name is kept.
  */
 
 void fig_app_check(fig_app_t *app, const char *name,

@@ -57,6 +57,7 @@ c && !start && name != "" {
 
 c && /^\{$/ && name != "" {
     start = FNR
+    sub(/, *\.\.\./, "", head)
     commas = gsub(/,/, ",", head)
 
     if (commas > 5) {

@@ -1,0 +1,333 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "fig_app_parts.h"
+#include "fig_fcgi_listen.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+
+#define FIG_APP_PATH  4096
+#define FIG_APP_MODE  07777
+
+#define fig_app_field(field)  offsetof(fig_app_conf_t, field)
+
+
+static size_t fig_app_count(const fig_setting_t *settings);
+static fig_status_t fig_app_verify_listen(const char *name,
+    fig_app_conf_t *conf);
+static fig_status_t fig_app_verify_mode(const char *name,
+    fig_app_conf_t *conf);
+static fig_status_t fig_app_verify_store(const char *name,
+    const fig_app_conf_t *conf);
+static fig_status_t fig_app_verify_bus(const char *name,
+    fig_app_conf_t *conf);
+static fig_status_t fig_app_verify_log(const char *name,
+    const fig_app_conf_t *conf);
+static fig_status_t fig_app_log_format(const char *s,
+    fig_log_format_t *format);
+static fig_status_t fig_app_bad(const char *name, const char *option,
+    const char *value, const char *why);
+
+
+static const fig_setting_t  fig_app_common[] = {
+
+    { "listen", "FICUS_LISTEN", FIG_CONFIG_STRING,
+      fig_app_field(fcgi.listen), NULL, 0, 0,
+      "where nginx finds the worker: a path with a \"/\" in it, or HOST:PORT" },
+
+    { "listen-mode", NULL, FIG_CONFIG_STRING,
+      fig_app_field(listen_mode), "0600", 0, 0,
+      "permissions of the socket, octal" },
+
+    { "threads", NULL, FIG_CONFIG_NUMBER,
+      fig_app_field(fcgi.threads), "64", 1, 1024,
+      "requests that can be answered at once" },
+
+    { "max-body", NULL, FIG_CONFIG_SIZE,
+      fig_app_field(fcgi.max_body), "8m", 1, 1073741824,
+      "largest body of a request" },
+
+    { "max-connections", NULL, FIG_CONFIG_NUMBER,
+      fig_app_field(fcgi.max_connections), "1024", 1, 65536,
+      "connections, most of them idle, that are served" },
+
+    { "read-timeout", NULL, FIG_CONFIG_MSEC,
+      fig_app_field(fcgi.read_timeout), "10s", 1, 3600000,
+      "time that a request may take to come" },
+
+    { "store", "FICUS_STORE", FIG_CONFIG_STRING,
+      fig_app_field(store.uri), NULL, 0, 0,
+      "where the documents are: sqlite:PATH" },
+
+    { "store-lock-timeout", NULL, FIG_CONFIG_MSEC,
+      fig_app_field(store.lock_timeout), "1s", 1, 60000,
+      "time to wait for the write lock" },
+
+    { "store-cache", NULL, FIG_CONFIG_SIZE,
+      fig_app_field(store.cache), "256k", 1, 1073741824,
+      "memory that a connection to the store may cache in" },
+
+    { "nats-url", "FICUS_NATS_URL", FIG_CONFIG_STRING,
+      fig_app_field(bus.url), "nats://127.0.0.1:4222", 0, 0,
+      "the NATS server, or several with commas between them" },
+
+    { "stream-max-bytes", NULL, FIG_CONFIG_SIZE,
+      fig_app_field(bus.stream_max_bytes), "1g", 1, 0,
+      "size of a stream, of which the oldest messages go first" },
+
+    { "stream-max-age", NULL, FIG_CONFIG_MSEC,
+      fig_app_field(bus.stream_max_age), "168h", 1000, 0,
+      "age up to which a stream keeps messages" },
+
+    { "publish-pending", NULL, FIG_CONFIG_NUMBER,
+      fig_app_field(bus.publish_pending), "4096", 1, 1048576,
+      "messages that may wait for the server's answer" },
+
+    { "ack-wait", NULL, FIG_CONFIG_MSEC,
+      fig_app_field(bus.ack_wait), "30s", 100, 3600000,
+      "time after which a message that was not acknowledged comes again" },
+
+    { "ack-pending", NULL, FIG_CONFIG_NUMBER,
+      fig_app_field(bus.ack_pending), "1000", 1, 1048576,
+      "messages that may wait for an acknowledgement" },
+
+    { "stop-timeout", NULL, FIG_CONFIG_MSEC,
+      fig_app_field(stop_timeout), "10s", 0, 3600000,
+      "time that running requests have to end" },
+
+    { "log-level", NULL, FIG_CONFIG_STRING,
+      fig_app_field(log_level), "info", 0, 0,
+      "error, warn, info or debug" },
+
+    { "log-format", NULL, FIG_CONFIG_STRING,
+      fig_app_field(log_format), "auto", 0, 0,
+      "text, json, or auto: text on a terminal" }
+};
+
+
+fig_setting_t *
+fig_app_settings(const fig_worker_t *worker)
+{
+    size_t          own, common;
+    fig_setting_t  *settings;
+
+    common = sizeof(fig_app_common) / sizeof(fig_app_common[0]);
+    own = fig_app_count(worker->settings);
+
+    /* zeroed: the last ends the table */
+
+    settings = calloc(common + own + 1, sizeof(fig_setting_t));
+
+    if (settings == NULL) {
+        return NULL;
+    }
+
+    memcpy(settings, fig_app_common, sizeof(fig_app_common));
+
+    if (own != 0) {
+        memcpy(settings + common, worker->settings,
+               own * sizeof(fig_setting_t));
+    }
+
+    return settings;
+}
+
+
+static size_t
+fig_app_count(const fig_setting_t *settings)
+{
+    size_t  n;
+
+    for (n = 0; settings && settings[n].name; n++) { /* void */ }
+
+    return n;
+}
+
+
+fig_status_t
+fig_app_verify(const char *name, fig_app_conf_t *conf)
+{
+    if (fig_app_verify_listen(name, conf) != FIG_OK
+        || fig_app_verify_mode(name, conf) != FIG_OK
+        || fig_app_verify_store(name, conf) != FIG_OK
+        || fig_app_verify_bus(name, conf) != FIG_OK
+        || fig_app_verify_log(name, conf) != FIG_OK)
+    {
+        return FIG_INVALID;
+    }
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+fig_app_verify_listen(const char *name, fig_app_conf_t *conf)
+{
+    const char  *why;
+
+    if (conf->fcgi.listen == NULL) {
+        return fig_app_bad(name, "listen", NULL, "must be set");
+    }
+
+    if (fig_fcgi_address_check(conf->fcgi.listen, &why) != FIG_OK) {
+        return fig_app_bad(name, "listen", conf->fcgi.listen, why);
+    }
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+fig_app_verify_mode(const char *name, fig_app_conf_t *conf)
+{
+    char        *end;
+    uint64_t     value;
+    const char  *mode;
+
+    mode = conf->listen_mode;
+    value = strtoul(mode, &end, 8);
+
+    if (*mode < '0' || *mode > '7' || *end != '\0' || value > FIG_APP_MODE) {
+        return fig_app_bad(name, "listen-mode", mode,
+                           "it must be octal, as 0600");
+    }
+
+    conf->fcgi.mode = value;
+
+    return FIG_OK;
+}
+
+
+/* the directory has to be there, the file need not */
+
+static fig_status_t
+fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
+{
+    size_t       len;
+    const char  *uri, *path, *slash;
+    struct stat  st;
+    char         directory[FIG_APP_PATH];
+
+    uri = conf->store.uri;
+
+    if (uri == NULL) {
+        return fig_app_bad(name, "store", NULL, "must be set");
+    }
+
+    path = strchr(uri, ':');
+
+    if (path == NULL || strncmp(uri, "sqlite:", 7) != 0 || path[1] == '\0') {
+        return fig_app_bad(name, "store", NULL, "must be sqlite:PATH");
+    }
+
+    path++;
+    slash = strrchr(path, '/');
+    len = slash ? (size_t) (slash - path) + 1 : 1;
+
+    if (len >= sizeof(directory)) {
+        return fig_app_bad(name, "store", uri, "the path is too long");
+    }
+
+    memcpy(directory, slash ? path : ".", len);
+    directory[len] = '\0';
+
+    if (stat(directory, &st) == -1 || !S_ISDIR(st.st_mode)) {
+        return fig_app_bad(name, "store", uri, "its directory is not there");
+    }
+
+    return FIG_OK;
+}
+
+
+/* a URL may hold a password, so it is not shown */
+
+static fig_status_t
+fig_app_verify_bus(const char *name, fig_app_conf_t *conf)
+{
+    if (strncmp(conf->bus.url, "nats://", 7) != 0) {
+        return fig_app_bad(name, "nats-url", NULL,
+                           "must be nats://[USER:PASSWORD@]HOST[:PORT]");
+    }
+
+    conf->bus.name = name;
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+fig_app_verify_log(const char *name, const fig_app_conf_t *conf)
+{
+    fig_log_level_t   level;
+    fig_log_format_t  format;
+
+    if (fig_log_level_parse(fig_str_from(conf->log_level), &level) != FIG_OK) {
+        return fig_app_bad(name, "log-level", conf->log_level,
+                           "it must be error, warn, info or debug");
+    }
+
+    if (fig_app_log_format(conf->log_format, &format) != FIG_OK) {
+        return fig_app_bad(name, "log-format", conf->log_format,
+                           "it must be text, json or auto");
+    }
+
+    return FIG_OK;
+}
+
+
+/* verified */
+
+void
+fig_app_log(const char *name, const fig_app_conf_t *conf)
+{
+    fig_log_level_t   level;
+    fig_log_format_t  format;
+
+    if (fig_log_level_parse(fig_str_from(conf->log_level), &level) == FIG_OK
+        && fig_app_log_format(conf->log_format, &format) == FIG_OK)
+    {
+        fig_log_init(name, level, format);
+    }
+}
+
+
+static fig_status_t
+fig_app_log_format(const char *s, fig_log_format_t *format)
+{
+    if (strcmp(s, "auto") == 0) {
+        *format = FIG_LOG_AUTO;
+
+    } else if (strcmp(s, "text") == 0) {
+        *format = FIG_LOG_TEXT;
+
+    } else if (strcmp(s, "json") == 0) {
+        *format = FIG_LOG_JSON;
+
+    } else {
+        return FIG_INVALID;
+    }
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+fig_app_bad(const char *name, const char *option, const char *value,
+    const char *why)
+{
+    if (value) {
+        (void) fprintf(stderr, "%s: --%s \"%s\": %s\n", name, option, value,
+                       why);
+
+    } else {
+        (void) fprintf(stderr, "%s: --%s %s\n", name, option, why);
+    }
+
+    return FIG_INVALID;
+}
