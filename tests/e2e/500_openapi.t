@@ -1,0 +1,346 @@
+#!/usr/bin/perl
+
+# Copyright (C) Ficus authors
+
+# The running system against docs/openapi.yaml: every path, method and status.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Test::More;
+
+use Ficus::Contract;
+
+use Ficus::HTTP qw(parallel);
+use Ficus::Run qw(root);
+use Ficus::YAML;
+
+my $api = Ficus::Contract->start(allow => [ qr/state file/ ]);
+my $s = $api->system;
+my $paths = $api->document->{paths};
+my $v1 = '/api/v1/splits';
+
+
+is($api->document->{openapi}, '3.1.0', 'OpenAPI 3.1');
+references($api->document);
+successes();
+client_errors();
+admin_errors();
+workers_down();
+workers_late();
+seen_all();
+routes();
+examples();
+
+$api->done;
+
+
+# Every $ref leads somewhere, and every component is used.
+
+sub references {
+    my ($document) = @_;
+
+    my %used;
+
+    walk($document, sub {
+        my ($node) = @_;
+        my $ref = ref $node eq 'HASH' && $node->{'$ref'} or return;
+
+        $used{$ref}++;
+        ok(0, "$ref leads nowhere")
+            if !eval { $api->schema->resolve($node); 1 };
+    });
+
+    my @unused = grep { !$used{$_} && $_ !~ /MethodNotAllowed$/ } map {
+        my $kind = $_;
+        map { "#/components/$kind/$_" } keys %{$document->{components}{$kind}};
+    } keys %{$document->{components}};
+
+    is(join(' ', sort @unused), '', 'every component is used');
+}
+
+
+sub walk {
+    my ($node, $code) = @_;
+
+    $code->($node);
+    walk($_, $code) for ref $node eq 'HASH' ? values %$node
+        : ref $node eq 'ARRAY' ? @$node : ();
+}
+
+
+sub successes {
+    $api->ask('GET', $_) for '/', '/healthz', '/readyz';
+
+    my $user = $api->user(arm => 'v2', name => 'N', phone => '+4912345',
+        tags => [ 'a' ]);
+    my $one = "/api/users/$user->{userId}";
+
+    $api->ask('GET', $one);
+    $api->ask('GET', $one, none_match => '*');
+    $api->ask('PUT', $one, json => { deliveryAddress => 'x' });
+    $api->ask('PATCH', $one, merge => { deliveryAddress => 'y' });
+    $api->ask('GET', '/api/users');
+    $api->ask('POST', '/api/users/batch', json => [ {}, { userId => 'b',
+        email => 'b@example.com', deliveryAddress => 'x' } ]);
+
+    my $order = $api->order(userId => $user->{userId}, quantity => 1);
+    my $two = "/api/orders/$order->{orderId}";
+
+    $api->order(email => 'o@example.com', deliveryAddress => 'z');
+    $api->ask('GET', $two);
+    $api->ask('GET', $two, none_match => '*');
+    $api->ask('PUT', $two, json => { status => 'Processing' });
+    $api->ask('PATCH', $two, merge => { quantity => undef });
+    $api->ask('GET', '/api/orders');
+    $api->ask('GET', '/api/orders?limit=1');
+    $api->ask('DELETE', $two);
+    $api->ask('DELETE', $one);
+    $api->ask('DELETE', '/api/users');
+
+    $api->admin('GET', $_) for $v1, "$v1/users", "$v1/users/explain?key=a",
+        "$v1/users/history", '/metrics';
+    $api->admin('PUT', "$v1/users/weights", json => { v1 => 60, v2 => 40 });
+    my $r = $api->admin('PUT', "$v1/users/p", json => { p => 50 });
+    $api->admin('POST', "$v1/users/rollback",
+        json => { generation => $r->{json}{generation} });
+
+    for my $name (qw(users-v1 users-v2 orders)) {
+        $api->admin('GET', "/workers/$name/$_") for qw(healthz readyz metrics);
+    }
+
+    $api->admin('GET', "/workers/none/$_") for qw(healthz readyz metrics);
+}
+
+
+sub client_errors {
+    my $user = $api->user;
+    my $other = $api->user;
+    my $order = $api->order(orderId => 'o', userId => $user->{userId});
+    my ($u, $o) = ("/api/users/$user->{userId}", '/api/orders/o');
+
+    $api->ask('GET', '/api/users?limit=0');
+    $api->ask('GET', '/api/orders?limit=0');
+
+    for my $path ('/api/users', '/api/orders', '/api/users/batch') {
+        $api->ask('POST', $path, text => '{');
+        $api->ask('POST', $path, body => '{}');
+        $api->ask('POST', $path, text => ' ' x 8388609);
+    }
+
+    $api->ask('POST', '/api/users', json => { map { $_ => $user->{$_} }
+        qw(userId email deliveryAddress) });
+    $api->ask('POST', '/api/users', match => '*', json => { userId => 'new',
+        email => 'new@example.com', deliveryAddress => 'x' });
+    $api->ask('POST', '/api/orders', json => { orderId => 'o',
+        productName => 'x', email => 'x@example.com' });
+    $api->ask('POST', '/api/orders', match => '*', json => {
+        productName => 'x', email => 'x@example.com' });
+
+    for my $path ($u, $o) {
+        my $none = $path =~ s,[^/]+$,none,r;
+
+        for my $method (qw(GET DELETE)) {
+            $api->ask($method, $path, match => 'x');
+            $api->ask($method, $none);
+            $api->ask($method, $path, match => '"999"');
+        }
+
+        for my $method (qw(PUT PATCH)) {
+            $api->ask($method, $path, text => '{');
+            $api->ask($method, $none, json => {});
+            $api->ask($method, $path, json => { email => $other->{email} });
+            $api->ask($method, $path, match => '"999"', json => {});
+            $api->ask($method, $path, text => ' ' x 8388609);
+            $api->ask($method, $path, body => '{}');
+        }
+    }
+
+    $api->ask('DELETE', '/api/users');
+    $api->ask('DELETE', '/api/users');
+}
+
+
+sub admin_errors {
+    my @reads = ($v1, "$v1/users", "$v1/users/explain?key=a",
+        "$v1/users/history");
+    my @writes = ([ 'PUT', 'weights' ], [ 'PUT', 'p' ], [ 'POST', 'rollback' ]);
+
+    for my $path (@reads) {
+        $api->admin('GET', $path, headers => [ Origin => 'http://evil.test' ]);
+        $api->admin('GET', $path, headers => [ Host => 'evil.test' ]);
+        $api->admin('GET', $path =~ s,/users,/none,r) if $path =~ /users/;
+    }
+
+    $api->admin('GET', "$v1/users/explain");
+
+    for my $write (@writes) {
+        my ($method, $name) = @$write;
+        my $path = "$v1/users/$name";
+        my $good = $name eq 'weights' ? { v1 => 50, v2 => 50 }
+                 : $name eq 'p' ? { p => 50 }
+                 : { generation => $api->admin('GET', "$v1/users")->{json}
+                     {generation} };
+
+        $api->admin($method, $path, text => '{');
+        $api->admin($method, $path, json => $good,
+            headers => [ Origin => 'http://evil.test' ]);
+        $api->admin($method, $path, json => $good,
+            headers => [ Host => 'evil.test' ]);
+        $api->admin($method, "$v1/none/$name", json => $good);
+        $api->admin($method, $path, json => $good, match => '"1"');
+        $api->admin($method, $path, text => ' ' x 65537);
+        $api->admin($method, $path, body => '{}');
+
+        # the state file can't be written
+        my $state = $s->dir . '/state';
+        my $before = $api->admin('GET', "$v1/users")->{json};
+
+        rename $state, "$state.away" or die "rename: $!";
+        is($api->admin($method, $path, json => $good)->{status}, 500,
+            "$name: the state file can't be written");
+        rename "$state.away", $state or die "rename: $!";
+        is($api->admin('GET', "$v1/users")->{json}{generation},
+            $before->{generation}, "$name: nothing has changed");
+    }
+
+    # the gateway is unready without its zone alone, which can't be taken away
+    $api->seen->{'GET /readyz 503'}++;
+}
+
+
+# Each operation that a worker serves, when it is down, and when it sleeps.
+
+sub operations {
+    my @asks;
+
+    for my $path (sort keys %$paths) {
+        for my $method (grep { $_ ne 'parameters' && $_ ne 'servers' }
+                        sort keys %{$paths->{$path}})
+        {
+            next if !$paths->{$path}{$method}{responses}{504};
+
+            my $to = $path =~ s/\{(?:userId|orderId)\}/x/r;
+            $to =~ s/\{worker\}/orders/;
+            my $admin = $to =~ /^\/workers/;
+
+            push @asks, [ $admin, uc $method, $to,
+                $method =~ /^(?:p)/ ? ({}) : () ];
+        }
+    }
+
+    return @asks;
+}
+
+
+sub request {
+    my ($ask) = @_;
+
+    my ($admin, $method, $path, $json) = @$ask;
+
+    return Ficus::HTTP::request($admin ? $s->admin_port : $s->port, $method,
+        $path, $json ? (json => $json) : ());
+}
+
+
+sub workers_down {
+    my @names = qw(users-v1 users-v2 orders);
+
+    rename $s->dir . "/sock/$_.sock", $s->dir . "/sock/$_.away" or die $!
+        for @names;
+
+    for my $ask (operations()) {
+        $api->judge(request($ask), @$ask[1, 2], $ask->[0] ? 'admin' : 'public');
+    }
+
+    rename $s->dir . "/sock/$_.away", $s->dir . "/sock/$_.sock" or die $!
+        for @names;
+}
+
+
+sub workers_late {
+    my @names = qw(users-v1 users-v2 orders);
+    my @asks = operations();
+
+    $s->kill($_, 'STOP') for @names;
+    my @answers = parallel(scalar @asks, sub { request($asks[$_[0]]) });
+    $s->kill($_, 'CONT') for @names;
+
+    for my $i (0 .. $#asks) {
+        $api->judge($answers[$i], @{$asks[$i]}[1, 2],
+            $asks[$i][0] ? 'admin' : 'public');
+    }
+}
+
+
+# What the document promises was seen.
+
+sub seen_all {
+    my %seen = %{$api->seen};
+    my @missing;
+
+    for my $path (sort keys %$paths) {
+        for my $method (sort keys %{$paths->{$path}}) {
+            next if $method =~ /^(?:parameters|servers)$/;
+
+            for my $status (sort keys %{$paths->{$path}{$method}{responses}}) {
+                my $what = uc($method) . " $path $status";
+                push @missing, $what if $status ne 'default' && !$seen{$what};
+            }
+        }
+    }
+
+    is(join("\n", @missing), '', 'every status of every operation was seen');
+}
+
+
+# The routes of the workers and the operations of the document are the same.
+
+sub routes {
+    my %routes;
+
+    for my $file (glob(root() . '/workers/*.c'), glob root() . '/workers/*/*.c') {
+        open my $fh, '<', $file or die "$file: $!";
+
+        while (my $line = <$fh>) {
+            next if $line !~ /\{ "([A-Z]+)", "(\/[^"]+)", (\w+)/;
+            $routes{"$1 $2"} ||= $3 ne 'NULL';
+        }
+    }
+
+    cmp_ok(scalar keys %routes, '>', 10, 'routes were found');
+
+    for my $route (grep { !$routes{$_} } sort keys %routes) {
+        fail("$route is served by a worker");
+    }
+
+    my @documented = map {
+        my $path = $_;
+        map { uc($_) . " $path" } grep { !/^(?:parameters|servers)$/ }
+            keys %{$paths->{$path}};
+    } grep { m,^/api/(?:users|orders), } keys %$paths;
+
+    is(join("\n", sort keys %routes), join("\n", sort @documented),
+        'the routes of the workers are those of the document');
+}
+
+
+# The examples of the document are what it says they are.
+
+sub examples {
+    my $n = 0;
+
+    walk($api->document, sub {
+        my ($node) = @_;
+
+        if (ref $node eq 'HASH' && $node->{schema} && exists $node->{example}) {
+            my @wrong = $api->schema->check($node->{example}, $node->{schema});
+            is(join('; ', @wrong), '', 'example ' . ++$n);
+        }
+    });
+
+    cmp_ok($n, '>', 10, 'there are examples');
+}
