@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ctl.h"
+
+
+static void ctl_problem(const ctl_answer_t *answer);
+
+
+/* clears the answer */
+
+int
+ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
+    ctl_show_pt show)
+{
+    int  rc;
+
+    rc = (answer->status == 200) ? CTL_OK : CTL_REFUSED;
+
+    if (options->json) {
+        fputs(answer->body, stdout);
+
+        if (answer->body[answer->len - 1] != '\n') {
+            putchar('\n');
+        }
+
+    } else if (rc == CTL_OK) {
+        show(options, answer->json);
+
+    } else {
+        ctl_problem(answer);
+    }
+
+    ctl_answer_clear(answer);
+
+    return rc;
+}
+
+
+static void
+ctl_problem(const ctl_answer_t *answer)
+{
+    size_t        i;
+    json_object  *errors, *error, *value;
+
+    ctl_error("refused with %ld: %s", answer->status,
+              ctl_get_text(answer->json, "detail"));
+
+    errors = ctl_get_array(answer->json, "errors");
+
+    for (i = 0; errors != NULL && i < json_object_array_length(errors); i++) {
+        error = json_object_array_get_idx(errors, i);
+
+        fprintf(stderr, "  %s: %s", ctl_get_text(error, "field"),
+                ctl_get_text(error, "message"));
+
+        if (json_object_object_get_ex(error, "value", &value)) {
+            fprintf(stderr, ", not %s", json_object_to_json_string(value));
+        }
+
+        fputc('\n', stderr);
+    }
+}
+
+
+void
+ctl_error(const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    fputs("ficusctl: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+}

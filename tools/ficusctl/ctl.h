@@ -1,0 +1,127 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The command line of the admin API: one call, one table.
+ */
+
+
+#ifndef FICUSCTL_H_INCLUDED
+#define FICUSCTL_H_INCLUDED
+
+
+#include <json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fig_status.h"
+
+
+#define CTL_OK           0
+#define CTL_REFUSED      1
+#define CTL_USAGE        2
+#define CTL_UNREACHABLE  3
+
+
+typedef struct {
+    const char  *url;           /* --url, or where Ficus is by default */
+    const char  *token_file;
+    const char  *if_match;
+    const char  *reason;
+    bool         json;
+
+    bool         color;         /* what stdout can show */
+    bool         utf8;
+} ctl_options_t;
+
+typedef struct {
+    long          status;
+    char         *body;
+    size_t        len;
+    json_object  *json;         /* of the body; NULL: it is none */
+} ctl_answer_t;
+
+typedef struct {
+    const char  *name;
+    const char  *args;          /* for --help */
+    const char  *help;
+    int          min;           /* arguments */
+    int          max;
+    int        (*run)(const ctl_options_t *options, int argc, char **argv);
+} ctl_command_t;
+
+
+extern const ctl_command_t  ctl_commands[];          /* ends with no name */
+
+
+/* client.c */
+
+/*
+ * path is below /api/v1/, a format whose strings are percent-encoded.
+ */
+
+char *ctl_path(const char *fmt, ...) FIG_PRINTF(1, 2);
+
+/*
+ * CTL_OK: there is an answer, whatever it says, for the caller to clear.
+ * CTL_UNREACHABLE, CTL_USAGE (no such token file): with quiet nothing is
+ * said.  body is NULL for a GET.
+ */
+
+int ctl_call(const ctl_options_t *options, const char *method, char *path,
+    json_object *body, bool quiet, ctl_answer_t *answer);
+void ctl_answer_clear(ctl_answer_t *answer);
+
+
+/* answer.c: what an answer is to the shell, with --json and errors printed */
+
+typedef void (*ctl_show_pt)(const ctl_options_t *options, json_object *json);
+
+int ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
+    ctl_show_pt show);
+void ctl_error(const char *fmt, ...) FIG_PRINTF(1, 2);
+
+
+/* commands.c, watch.c */
+
+int ctl_status(const ctl_options_t *options, int argc, char **argv);
+int ctl_set(const ctl_options_t *options, int argc, char **argv);
+int ctl_p(const ctl_options_t *options, int argc, char **argv);
+int ctl_explain(const ctl_options_t *options, int argc, char **argv);
+int ctl_history(const ctl_options_t *options, int argc, char **argv);
+int ctl_rollback(const ctl_options_t *options, int argc, char **argv);
+int ctl_watch(const ctl_options_t *options, int argc, char **argv);
+
+
+/* show.c, table.c */
+
+typedef enum {
+    CTL_PLAIN,
+    CTL_BOLD,
+    CTL_DIM,
+    CTL_RED,
+    CTL_ARMS                    /* and the colors of the arms from here */
+} ctl_color_t;
+
+const char *ctl_color(const ctl_options_t *options, int color);
+void ctl_bar(const ctl_options_t *options, double share, unsigned width,
+    int color);
+void ctl_text(const char *text);                /* without control bytes */
+
+const char *ctl_get_text(json_object *object, const char *name);
+double ctl_get_number(json_object *object, const char *name);
+int64_t ctl_get_int(json_object *object, const char *name);
+json_object *ctl_get_array(json_object *object, const char *name);
+
+void ctl_show_splits(const ctl_options_t *options, json_object *json);
+void ctl_show_split(const ctl_options_t *options, json_object *split);
+void ctl_show_head(const ctl_options_t *options, json_object *split);
+void ctl_show_explain(const ctl_options_t *options, json_object *json);
+void ctl_show_history(const ctl_options_t *options, json_object *json);
+
+
+#endif /* FICUSCTL_H_INCLUDED */

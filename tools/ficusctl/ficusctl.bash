@@ -1,0 +1,55 @@
+# Copyright (C) Ficus authors
+#
+# Completion of ficusctl in bash.
+
+_ficusctl_splits() {
+    ficusctl "$@" --json status 2> /dev/null \
+    | grep -o '"name":"[^"]*","generation"' | cut -d '"' -f 4
+}
+
+
+_ficusctl() {
+    local cur prev word words=() server=() i
+    local commands='status set p explain history rollback watch'
+    local options='--json --url= --token-file= --if-match= --reason= --help
+                   --version'
+
+    cur=${COMP_WORDS[COMP_CWORD]}
+    prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+
+    # to bash = and : are words
+    if [[ $prev == = || $cur == = ]]; then
+        [[ $COMP_LINE == *--token-file=* ]] \
+        && mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
+        return
+    fi
+
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+        [[ ${COMPREPLY[*]} == *= ]] && compopt -o nospace
+        return
+    fi
+
+    # what is neither an option nor a piece of its value
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+
+        if [[ $word != [-=:]* && ${COMP_WORDS[i - 1]} != [=:] ]]; then
+            words+=("$word")
+        fi
+    done
+
+    if [[ $COMP_LINE =~ --url=([^ ]+) ]]; then
+        server=("--url=${BASH_REMATCH[1]}")
+    fi
+
+    case ${#words[@]} in
+        0) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
+        1) mapfile -t COMPREPLY \
+           < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
+    esac
+}
+
+
+complete -F _ficusctl ficusctl

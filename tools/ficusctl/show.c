@@ -1,0 +1,182 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+
+#define CTL_BAR  24
+
+
+static void ctl_show_arm(const ctl_options_t *options, json_object *arm,
+    const char *baseline, int color);
+static void ctl_show_weights(json_object *weights);
+
+
+void
+ctl_show_splits(const ctl_options_t *options, json_object *json)
+{
+    size_t  i;
+
+    if (json_object_array_length(json) == 0) {
+        puts("there are no splits");
+    }
+
+    for (i = 0; i < json_object_array_length(json); i++) {
+
+        if (i > 0) {
+            putchar('\n');
+        }
+
+        ctl_show_split(options, json_object_array_get_idx(json, i));
+    }
+}
+
+
+void
+ctl_show_split(const ctl_options_t *options, json_object *split)
+{
+    size_t        i;
+    json_object  *arms;
+
+    ctl_show_head(options, split);
+
+    printf("\n%s  %-20s %7s  %-*s %12s %10s%s\n",
+           ctl_color(options, CTL_DIM), "arm", "weight", CTL_BAR, "",
+           "requests", "failures", ctl_color(options, CTL_PLAIN));
+
+    arms = ctl_get_array(split, "arms");
+
+    for (i = 0; arms != NULL && i < json_object_array_length(arms); i++) {
+        ctl_show_arm(options, json_object_array_get_idx(arms, i),
+                     ctl_get_text(split, "baseline"), CTL_ARMS + (int) i);
+    }
+}
+
+
+void
+ctl_show_head(const ctl_options_t *options, json_object *split)
+{
+    printf("%s%s%s  generation %lld, set %s by ",
+           ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
+           ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(split, "generation"),
+           ctl_get_text(split, "changed_at"));
+    ctl_text(ctl_get_text(split, "changed_by"));
+    fputs(": ", stdout);
+    ctl_text(ctl_get_text(split, "reason"));
+    putchar('\n');
+}
+
+
+/* the weight in use, and the one that was asked for where that is another */
+
+static void
+ctl_show_arm(const ctl_options_t *options, json_object *arm,
+    const char *baseline, int color)
+{
+    char         name[64];
+    double       asked, used;
+    const char  *text, *state;
+
+    text = ctl_get_text(arm, "name");
+    state = ctl_get_text(arm, "state");
+    asked = ctl_get_number(arm, "configured");
+    used = ctl_get_number(arm, "effective");
+
+    (void) snprintf(name, sizeof(name), "%.32s%s", text,
+                    strcmp(text, baseline) == 0 ? " (baseline)" : "");
+
+    printf("  %-20s %7.2f  ", name, used);
+    ctl_bar(options, used / 100, CTL_BAR, color);
+    printf(" %12lld %10lld", (long long) ctl_get_int(arm, "requests"),
+           (long long) ctl_get_int(arm, "failures"));
+
+    if (fabs(asked - used) >= 0.005) {
+        printf("  %sof %.2f%s", ctl_color(options, CTL_RED), asked,
+               ctl_color(options, CTL_PLAIN));
+    }
+
+    if (strcmp(state, "closed") != 0) {
+        printf("  %s%s%s", ctl_color(options, CTL_RED), state,
+               ctl_color(options, CTL_PLAIN));
+    }
+
+    putchar('\n');
+}
+
+
+void
+ctl_show_explain(const ctl_options_t *options, json_object *json)
+{
+    json_object  *at;
+
+    fputs("key      ", stdout);
+    ctl_text(ctl_get_text(json, "key"));
+    printf("\nbucket   %lld\narm      %s%s%s\nrule     %s\n",
+           (long long) ctl_get_int(json, "bucket"),
+           ctl_color(options, CTL_BOLD), ctl_get_text(json, "arm"),
+           ctl_color(options, CTL_PLAIN), ctl_get_text(json, "rule"));
+
+    if (json_object_object_get_ex(json, "changes_at", &at) && at != NULL) {
+        printf("changes  at P %.2f and above it goes to the baseline\n",
+               json_object_get_double(at));
+    }
+}
+
+
+void
+ctl_show_history(const ctl_options_t *options, json_object *json)
+{
+    size_t        i;
+    json_object  *row, *weights;
+
+    printf("%s%-14s  %-20s  %-24s  %s%s\n", ctl_color(options, CTL_DIM),
+           "generation", "changed at", "weights", "by, why",
+           ctl_color(options, CTL_PLAIN));
+
+    for (i = 0; i < json_object_array_length(json); i++) {
+        row = json_object_array_get_idx(json, i);
+
+        printf("%-14lld  %-20s  ", (long long) ctl_get_int(row, "generation"),
+               ctl_get_text(row, "changed_at"));
+
+        if (json_object_object_get_ex(row, "weights", &weights)) {
+            ctl_show_weights(weights);
+        }
+
+        ctl_text(ctl_get_text(row, "changed_by"));
+        fputs(": ", stdout);
+        ctl_text(ctl_get_text(row, "reason"));
+        putchar('\n');
+    }
+}
+
+
+/* in the form that set takes */
+
+static void
+ctl_show_weights(json_object *weights)
+{
+    int                          n;
+    struct json_object_iterator  it, end;
+
+    n = 0;
+    it = json_object_iter_begin(weights);
+    end = json_object_iter_end(weights);
+
+    while (!json_object_iter_equal(&it, &end)) {
+        n += printf("%s%s=%.10g", n > 0 ? " " : "",
+                    json_object_iter_peek_name(&it),
+                    json_object_get_double(json_object_iter_peek_value(&it)));
+        json_object_iter_next(&it);
+    }
+
+    printf("%*s", n < 24 ? 26 - n : 2, "");
+}

@@ -1,0 +1,256 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+
+#define CTL_WATCH_ARMS  32
+#define CTL_WATCH_BAR   24
+
+
+/* the counts of a second ago, in the order of the answer */
+
+typedef struct {
+    size_t    n;
+    int64_t   requests[CTL_WATCH_ARMS];
+    double    time;
+    unsigned  lines;
+} ctl_watch_t;
+
+
+static int ctl_watch_loop(const ctl_options_t *options, const char *split,
+    int signals);
+static int ctl_watch_once(const ctl_options_t *options, const char *split,
+    ctl_watch_t *watch);
+static void ctl_watch_draw(const ctl_options_t *options, json_object *json,
+    ctl_watch_t *watch);
+static void ctl_watch_split(const ctl_options_t *options, json_object *split,
+    double seconds, ctl_watch_t *watch, size_t *at);
+static int64_t ctl_watch_new(const ctl_watch_t *watch, json_object *arm,
+    size_t at);
+static double ctl_watch_now(void);
+
+
+int
+ctl_watch(const ctl_options_t *options, int argc, char **argv)
+{
+    int       fd, rc;
+    sigset_t  signals;
+
+    if (options->json || !isatty(STDOUT_FILENO)) {
+        ctl_error("watch draws on a terminal; status --json is for programs");
+        return CTL_USAGE;
+    }
+
+    (void) sigemptyset(&signals);
+    (void) sigaddset(&signals, SIGINT);
+    (void) sigaddset(&signals, SIGTERM);
+    (void) sigprocmask(SIG_BLOCK, &signals, NULL);
+
+    fd = signalfd(-1, &signals, SFD_CLOEXEC);
+
+    if (fd == -1) {
+        ctl_error("signals can't be waited for");
+        return CTL_USAGE;
+    }
+
+    rc = ctl_watch_loop(options, (argc > 0) ? argv[0] : NULL, fd);
+    close(fd);
+
+    return rc;
+}
+
+
+static int
+ctl_watch_loop(const ctl_options_t *options, const char *split, int signals)
+{
+    int            rc;
+    ctl_watch_t    watch;
+    struct pollfd  wait;
+
+    memset(&watch, 0, sizeof(ctl_watch_t));
+    wait.fd = signals;
+    wait.events = POLLIN;
+
+    /* the cursor would dance over the table */
+
+    fputs("\033[?25l", stdout);
+
+    do {
+        rc = ctl_watch_once(options, split, &watch);
+        fflush(stdout);
+    } while (rc == CTL_OK && poll(&wait, 1, 1000) == 0);
+
+    fputs("\033[?25h", stdout);
+
+    return rc;
+}
+
+
+static int
+ctl_watch_once(const ctl_options_t *options, const char *split,
+    ctl_watch_t *watch)
+{
+    int            rc;
+    char          *path;
+    ctl_answer_t   answer;
+
+    path = (split != NULL) ? ctl_path("splits/%s", split) : ctl_path("splits");
+    rc = ctl_call(options, "GET", path, NULL, watch->lines > 0, &answer);
+
+    /* nginx may just be starting again */
+
+    if (rc == CTL_UNREACHABLE && watch->lines > 0) {
+        printf("%s%s can't be reached%s\033[K\r",
+               ctl_color(options, CTL_RED), options->url,
+               ctl_color(options, CTL_PLAIN));
+        return CTL_OK;
+    }
+
+    if (rc != CTL_OK) {
+        return rc;
+    }
+
+    if (answer.status != 200) {
+        return ctl_answer(options, &answer, NULL);
+    }
+
+    ctl_watch_draw(options, answer.json, watch);
+    ctl_answer_clear(&answer);
+
+    return CTL_OK;
+}
+
+
+static void
+ctl_watch_draw(const ctl_options_t *options, json_object *json,
+    ctl_watch_t *watch)
+{
+    double  now, seconds;
+    size_t  i, n;
+
+    now = ctl_watch_now();
+    seconds = (watch->time > 0) ? now - watch->time : 0;
+    n = 0;
+
+    if (watch->lines > 0) {
+        printf("\033[%uA\r", watch->lines);
+    }
+
+    watch->lines = 0;
+
+    if (json_object_is_type(json, json_type_array)) {
+
+        for (i = 0; i < json_object_array_length(json); i++) {
+            ctl_watch_split(options, json_object_array_get_idx(json, i),
+                            seconds, watch, &n);
+        }
+
+    } else {
+        ctl_watch_split(options, json, seconds, watch, &n);
+    }
+
+    fputs("\033[J", stdout);
+
+    watch->n = n;
+    watch->time = now;
+}
+
+
+static void
+ctl_watch_split(const ctl_options_t *options, json_object *split,
+    double seconds, ctl_watch_t *watch, size_t *at)
+{
+    size_t        i, n;
+    double        weight, share;
+    int64_t       all, new[CTL_WATCH_ARMS];
+    json_object  *arms, *arm;
+
+    arms = ctl_get_array(split, "arms");
+    n = (arms != NULL) ? json_object_array_length(arms) : 0;
+
+    if (n > CTL_WATCH_ARMS - *at) {
+        n = CTL_WATCH_ARMS - *at;
+    }
+
+    for (i = 0, all = 0; i < n; i++) {
+        new[i] = ctl_watch_new(watch, json_object_array_get_idx(arms, i),
+                               *at + i);
+        all += new[i];
+    }
+
+    printf("%s%s%s  generation %lld\033[K\n\n"
+           "%s  %-16s %7s  %-*s %7s  %10s %10s%s\033[K\n",
+           ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
+           ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(split, "generation"),
+           ctl_color(options, CTL_DIM), "arm", "weight", CTL_WATCH_BAR,
+           "seen in the last second", "seen", "requests/s", "failures",
+           ctl_color(options, CTL_PLAIN));
+
+    for (i = 0; i < n; i++) {
+        arm = json_object_array_get_idx(arms, i);
+        weight = ctl_get_number(arm, "effective");
+        share = (all > 0) ? (double) new[i] / (double) all : 0;
+
+        printf("  %-16.16s %7.2f  ", ctl_get_text(arm, "name"), weight);
+        ctl_bar(options, share, CTL_WATCH_BAR, CTL_ARMS + (int) i);
+
+        if (all > 0) {
+            printf(" %7.2f", share * 100);
+
+        } else {
+            printf(" %7s", "-");
+        }
+
+        printf("  %10.0f %10lld\033[K\n",
+               (seconds > 0) ? (double) new[i] / seconds : 0,
+               (long long) ctl_get_int(arm, "failures"));
+
+        watch->requests[*at + i] = ctl_get_int(arm, "requests");
+    }
+
+    fputs("\033[K\n", stdout);
+
+    watch->lines += 4 + (unsigned) n;
+    *at += n;
+}
+
+
+/* requests since the last time; after a restart they count from 0 */
+
+static int64_t
+ctl_watch_new(const ctl_watch_t *watch, json_object *arm, size_t at)
+{
+    int64_t  requests;
+
+    requests = ctl_get_int(arm, "requests");
+
+    if (at >= watch->n || requests < watch->requests[at]) {
+        return 0;
+    }
+
+    return requests - watch->requests[at];
+}
+
+
+static double
+ctl_watch_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
+}
