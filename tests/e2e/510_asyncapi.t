@@ -208,7 +208,7 @@ for my $message (@events) {
             || ($event->{data}{orderId} // '') eq $event->{subject} ? ()
             : 'subject is not the key',
         $event->{type} eq "ficus.$name.$change" ? () : 'type and subject differ',
-        $change eq 'deleted' xor $event->{data}{deleted} ? 'deleted' : (),
+        ($change eq 'deleted') == !!$event->{data}{deleted} ? () : 'deleted',
     );
 
     $wrong{$_} //= $message->{data} for grep { length } @wrong;
