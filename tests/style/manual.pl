@@ -59,14 +59,15 @@ sub shared {
 }
 
 
-# A worker is workers/NAME.c or workers/NAME/*.c.
+# A worker is workers/NAME.c or workers/NAME/*.c; workers/domain/ is what they
+# share.
 
 sub workers {
     my %files;
 
     for my $file (glob 'workers/*.c workers/*/*.c') {
         $file =~ m,^workers/([^/.]+),;
-        push @{$files{$1 =~ tr/_/-/r}}, $file;
+        push @{$files{$1 =~ tr/_/-/r}}, $file if $1 ne 'domain';
     }
 
     return map { [ $_, @{$files{$_}} ] } sort keys %files;
