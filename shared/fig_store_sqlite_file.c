@@ -114,6 +114,11 @@ fig_sqlite_probe(const char *path)
         return FIG_ERROR;
     }
 
+    if (faccessat(AT_FDCWD, path, R_OK|W_OK, AT_EACCESS) != 0) {
+        fig_log_errno("store %s: may not be read and written", path);
+        return FIG_ERROR;
+    }
+
     if (st.st_size == 0) {
         return file_absent(path);
     }

@@ -185,7 +185,14 @@ fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
         fig_buf_puts(sql, " AND ref < ?6");
     }
 
-    fig_buf_puts(sql, " ORDER BY id LIMIT ?2");
+    /* SQLite would sort what can be one row only */
+    if (q->state == FIG_STORE_PENDING || best == FIG_STORE_KEYS
+        || !c->unique[best])
+    {
+        fig_buf_puts(sql, " ORDER BY id");
+    }
+
+    fig_buf_puts(sql, " LIMIT ?2");
 
     return fig_buf_ok(sql) ? FIG_OK : FIG_NOMEM;
 }
@@ -194,7 +201,8 @@ fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
 static void
 schema_collection(fig_buf_t *sql, const fig_collection_t *c)
 {
-    unsigned  i;
+    unsigned     i, k;
+    const char  *index;
 
     fig_buf_printf(sql,
                    "CREATE TABLE IF NOT EXISTS \"%s\" ("
@@ -214,14 +222,19 @@ schema_collection(fig_buf_t *sql, const fig_collection_t *c)
                    c->name, c->name, c->name, c->name, c->name);
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
+        k = i + 1;
+        index = schema_index(c, i);
 
-        if (c->keys[i] != NULL) {
+        if (c->keys[i] != NULL && c->unique[i]) {
             fig_buf_printf(sql,
-                           "CREATE %s INDEX IF NOT EXISTS \"%s-%s\" ON \"%s\""
-                           " (k%u%s) WHERE k%u IS NOT NULL;",
-                           c->unique[i] ? "UNIQUE" : "", c->name,
-                           schema_index(c, i), c->name, i + 1,
-                           c->unique[i] ? "" : ", id", i + 1);
+                           "CREATE UNIQUE INDEX IF NOT EXISTS \"%s-%s\""
+                           " ON \"%s\" (k%u);", c->name, index, c->name, k);
+
+        } else if (c->keys[i] != NULL) {
+            fig_buf_printf(sql,
+                           "CREATE INDEX IF NOT EXISTS \"%s-%s\""
+                           " ON \"%s\" (k%u, id) WHERE k%u IS NOT NULL;",
+                           c->name, index, c->name, k, k);
         }
     }
 }

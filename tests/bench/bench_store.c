@@ -30,9 +30,10 @@
 #include <unistd.h>
 
 
-#define USERS    100000
+#define USERS    100000U
 #define THREADS  64
-#define SAMPLES  200000
+#define LANE     5000                      /* samples of a thread */
+#define SAMPLES  (THREADS * LANE)
 
 
 /* microseconds of single calls, kept for the percentiles */
@@ -64,7 +65,7 @@ static char          directory[1024];
 static char          uri[2048];
 static char          body[301];
 static uint64_t      duration;       /* us */
-static uint32_t      samples[THREADS][SAMPLES / THREADS];
+static uint32_t      samples[SAMPLES];
 static atomic_bool   stop;
 static fig_store_t  *store;
 
@@ -117,9 +118,9 @@ user(unsigned n, uint64_t ver, char *text, size_t size)
 static void
 fill(void)
 {
-    size_t    i;
-    unsigned  n;
-    fig_op_t  ops[1000];
+    size_t       i;
+    unsigned     n;
+    fig_op_t     ops[1000];
     static char  text[1000][32];
 
     for (n = 0; n < USERS; n += 1000) {
@@ -156,7 +157,7 @@ write_lane(void *data)
             fail("cannot write");
         }
 
-        if (lane->calls < SAMPLES / THREADS) {
+        if (lane->calls < LANE) {
             lane->samples[lane->calls] = (uint32_t) (fig_clock_us() - start);
         }
 
@@ -174,8 +175,8 @@ read_lane(void *data)
 
     char          text[32];
     fig_op_t      op;
-    fig_doc_t     doc;
     unsigned      seed;
+    fig_doc_t     doc;
     fig_arena_t  *arena;
 
     seed = lane->n * 2654435761U + 1;
@@ -217,7 +218,6 @@ measure(unsigned n, void *(*run)(void *))
     unsigned   i;
     uint64_t   start;
     result_t   result;
-    uint32_t  *all;
 
     memset(lanes, 0, sizeof(lanes));
     memset(&result, 0, sizeof(result_t));
@@ -226,7 +226,7 @@ measure(unsigned n, void *(*run)(void *))
 
     for (i = 0; i < n; i++) {
         lanes[i].n = i;
-        lanes[i].samples = samples[i];
+        lanes[i].samples = samples + i * LANE;
 
         if (pthread_create(&lanes[i].thread, NULL, run, &lanes[i]) != 0) {
             fail("no thread");
@@ -236,26 +236,24 @@ measure(unsigned n, void *(*run)(void *))
     (void) usleep((useconds_t) duration);
     atomic_store(&stop, true);
 
-    all = &samples[0][0];
     len = 0;
 
     for (i = 0; i < n; i++) {
         (void) pthread_join(lanes[i].thread, NULL);
         result.calls += lanes[i].calls;
 
-        part = lanes[i].calls < SAMPLES / THREADS ? lanes[i].calls
-               : SAMPLES / THREADS;
-        memmove(all + len, samples[i], part * sizeof(uint32_t));
+        part = lanes[i].calls < LANE ? lanes[i].calls : LANE;
+        memmove(samples + len, lanes[i].samples, part * sizeof(uint32_t));
         len += part;
     }
 
     result.us = fig_clock_us() - start;
 
     if (run == write_lane && len != 0) {
-        qsort(all, len, sizeof(uint32_t), compare);
-        result.p50 = all[len / 2];
-        result.p99 = all[len * 99 / 100];
-        result.max = all[len - 1];
+        qsort(samples, len, sizeof(uint32_t), compare);
+        result.p50 = samples[len / 2];
+        result.p99 = samples[len * 99 / 100];
+        result.max = samples[len - 1];
     }
 
     return result;
@@ -320,7 +318,7 @@ single_commits(void)
         took = fig_clock_us() - begin;
 
         if (result.calls < SAMPLES) {
-            samples[0][result.calls] = (uint32_t) took;
+            samples[result.calls] = (uint32_t) took;
         }
 
         result.calls++;
@@ -331,9 +329,9 @@ single_commits(void)
     (void) sqlite3_close(db);
 
     qsort(samples, result.calls, sizeof(uint32_t), compare);
-    result.p50 = samples[0][result.calls / 2];
-    result.p99 = samples[0][result.calls * 99 / 100];
-    result.max = samples[0][result.calls - 1];
+    result.p50 = samples[result.calls / 2];
+    result.p99 = samples[result.calls * 99 / 100];
+    result.max = samples[result.calls - 1];
 
     print_writes("one commit a request, one connection", result);
 }
@@ -375,7 +373,7 @@ two_processes(unsigned n)
     }
 
     for (i = 0; i < 2; i++) {
-        (void) snprintf(what, sizeof(what), "two processes, %u threads each: %s",
+        (void) snprintf(what, sizeof(what), "two processes, threads: %u, %s",
                         n, i ? "2nd" : "1st");
         print_writes(what, shared[i]);
     }
