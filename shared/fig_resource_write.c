@@ -230,7 +230,6 @@ update_check(const fig_resource_t *resource, const fig_request_t *request,
         if (!fig_str_eq(id, request->args[0])) {
             fig_errors_add(&change->errors, fig_str_from(id_name), "mismatch",
                            "must be that of the path");
-            return FIG_INVALID;
         }
     }
 
