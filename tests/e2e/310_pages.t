@@ -64,8 +64,8 @@ for my $path (sort keys %lists) {
                  'limit=2&limit=2', 'after=a&after=b', 'after=%ff', 'after=%zz')
     {
         my ($field) = $bad =~ /^(\w+)/;
-        $bad =~ s/ /%20/;
-        problem($api->ask('GET', "$path?$bad"), 400, 'invalid', $field,
+        my $query = $bad =~ s/ /%20/r;
+        problem($api->ask('GET', "$path?$query"), 400, 'invalid', $field,
             "$name: ?$bad");
     }
 

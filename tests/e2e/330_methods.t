@@ -102,9 +102,11 @@ for my $path ('/nothing', '/api', '/api/v1', '/api/v1/splits/none',
 }
 
 problem($api->ask('GET', "/api/users/$_"), 404, 'not-found', '',
-    "no user can be $_") for 'x' x 65, 'a%20b', '%00', '%ff', '%c3%a9', 'a:b';
+    "no user can be $_") for 'x' x 65, 'a%20b', '%ff', '%c3%a9', 'a:b';
 problem($api->ask('GET', "/api/orders/$_"), 404, 'not-found', '',
-    "no order can be $_") for 'x' x 65, 'a%20b', '%00', '%ff', 'batch';
+    "no order can be $_") for 'x' x 65, 'a%20b', '%ff', 'batch';
+problem($api->ask('GET', $_), 400, 'bad-request', '', "nginx takes no $_")
+    for '/api/users/%00', '/api/orders/a%00', '/%zz';
 
 
 # HEAD is GET without the body.

@@ -145,7 +145,7 @@ my @kinds = (
         '/api/orders', '/api/orders/o1', '/readyz'), text => some(@letters) ],
         status => 405, slug => 'method-not-allowed' } },
     sub { return { ask => [ one_of('GET', 'POST', 'DELETE', 'PUT'),
-        '/' . some('a' .. 'z', '/', '-', '%20', '%ff', '%00'), text => '{}' ],
+        '/' . some('a' .. 'z', '/', '-', '%20', '%ff'), text => '{}' ],
         status => 404, slug => 'not-found' } },
     sub { return { ask => [ 'GET', one_of('/api/users', '/api/orders') . '?'
         . one_of('limit=0', 'limit=-1', 'limit=%00', 'limit=1&limit=1',
@@ -158,7 +158,7 @@ my @kinds = (
         '*,*', 'x', '""""', "\xff", ',', 'W/') ],
         status => 400, slug => 'invalid' } },
     sub { return { ask => [ one_of('GET', 'PUT', 'DELETE'), '/api/users/'
-        . one_of('%00', '%ff', '%2f', 'a%00b', '%c3%28', 'x' x 200, '%25', '+',
+        . one_of('%ff', '%2f', '%c3%28', 'x' x 200, '%25', '+',
         'a b' =~ s/ /%20/r), json => {} ], status => 404,
         slug => 'not-found' } },
 
