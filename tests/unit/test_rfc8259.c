@@ -200,6 +200,8 @@ static const bad_t  bad[] = {
     { TEXT("\"\\ud800\\n\""), 1, 2, "lone surrogate" },
     { TEXT("\"\\ud800x\""), 1, 2, "lone surrogate" },
     { TEXT("\"\\udc00\\ud800\""), 1, 2, "lone surrogate" },
+    { TEXT("\"\\udc00\\udc00\""), 1, 2, "lone surrogate" },
+    { TEXT("\"\\ud800\\ue000\""), 1, 2, "lone surrogate" },
 
     /* UTF-8: a tail alone, overlong, surrogates, too large, cut short */
     { TEXT("\"\x80\""), 1, 2, "invalid UTF-8" },
@@ -435,6 +437,33 @@ START_TEST(test_many_names)
 END_TEST
 
 
+/* so many that hashes of 32 bits meet: they are not all that is compared */
+
+START_TEST(test_many_objects)
+{
+    char             *text;
+    size_t            i, objects, len;
+    rfc8259_error_t   error;
+
+    objects = 300000;
+    len = objects * 8 + 1;
+    text = malloc(len);
+    ck_assert_ptr_nonnull(text);
+
+    for (i = 0; i < objects; i++) {
+        memcpy(text + 8 * i, ",{\"a\":0}", 8);
+    }
+
+    text[0] = '[';
+    text[len - 1] = ']';
+
+    ck_assert_int_eq(check(text, len, DEPTH, &error), 0);
+
+    free(text);
+}
+END_TEST
+
+
 /* names alone take work space, and a bound number of bytes each */
 
 START_TEST(test_workspace)
@@ -458,7 +487,7 @@ START_TEST(test_workspace)
     }
 
     ck_assert_uint_le(rfc8259_workspace((unsigned char *) text, size),
-                      12 * size);
+                      6 * size);
     ck_assert_int_eq(check(text, size, DEPTH, &error), -1);
 
     free(text);
@@ -554,6 +583,7 @@ main(void)
         test_depth,
         test_double_limit,
         test_many_names,
+        test_many_objects,
         test_workspace,
         test_seeds_agree,
         test_too_long,
