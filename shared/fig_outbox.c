@@ -1,0 +1,242 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "fig_outbox_relay.h"
+#include "fig_log.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+static void fig_outbox_init(fig_outbox_t *outbox);
+static void fig_outbox_metrics(fig_outbox_t *outbox);
+static double fig_outbox_pending(void *data);
+static fig_status_t fig_outbox_threads(fig_outbox_t *outbox);
+static void fig_outbox_stop(fig_outbox_t *outbox);
+static void fig_outbox_free(fig_outbox_t *outbox);
+
+
+fig_status_t
+fig_outbox_open(fig_store_t *store, fig_bus_t *bus, const fig_topic_t *topic,
+    fig_outbox_t **out)
+{
+    fig_outbox_t  *outbox;
+    fig_status_t   rc;
+
+    *out = NULL;
+    outbox = calloc(1, sizeof(fig_outbox_t));
+
+    if (outbox == NULL) {
+        return FIG_ERROR;
+    }
+
+    outbox->store = store;
+    outbox->bus = bus;
+    outbox->topic = topic;
+    outbox->rows = fig_rows_create();
+    outbox->seen = fig_seen_create();
+    outbox->before = fig_seen_create();
+    fig_outbox_init(outbox);
+
+    if (outbox->rows == NULL || outbox->seen == NULL
+        || outbox->before == NULL)
+    {
+        fig_outbox_free(outbox);
+        return FIG_ERROR;
+    }
+
+    rc = fig_bus_publisher(bus, fig_outbox_acked, outbox, &outbox->publisher);
+
+    if (rc != FIG_OK) {
+        fig_outbox_free(outbox);
+        return rc;
+    }
+
+    rc = fig_outbox_threads(outbox);
+
+    if (rc != FIG_OK) {
+        fig_bus_publisher_close(bus, outbox->publisher);
+        fig_outbox_free(outbox);
+        return rc;
+    }
+
+    fig_outbox_metrics(outbox);
+    *out = outbox;
+
+    return FIG_OK;
+}
+
+
+static void
+fig_outbox_init(fig_outbox_t *outbox)
+{
+    pthread_condattr_t  attr;
+
+    (void) pthread_condattr_init(&attr);
+    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+
+    (void) pthread_mutex_init(&outbox->mutex, NULL);
+    (void) pthread_cond_init(&outbox->work, &attr);
+    (void) pthread_cond_init(&outbox->keep, &attr);
+    (void) pthread_cond_init(&outbox->room, &attr);
+    (void) pthread_condattr_destroy(&attr);
+
+    /* the threads use them */
+
+    outbox->published = fig_counter("ficus_outbox_published_total",
+                                    "States that the bus has stored.", "");
+    outbox->repeated = fig_counter("ficus_outbox_repeated_total",
+                                   "States published again for want of an "
+                                   "answer.", "");
+    outbox->refused = fig_counter("ficus_outbox_refused_total",
+                                  "States too large for the bus.", "");
+    outbox->seconds = fig_histogram("ficus_outbox_seconds",
+                                    "From commit to the bus's answer.", "");
+}
+
+
+static void
+fig_outbox_metrics(fig_outbox_t *outbox)
+{
+    fig_gauge("ficus_outbox_pending",
+              "States in hand that the bus has not yet stored.", "",
+              fig_outbox_pending, outbox);
+}
+
+
+static double
+fig_outbox_pending(void *data)
+{
+    size_t         n;
+    fig_outbox_t  *outbox;
+
+    outbox = data;
+
+    (void) pthread_mutex_lock(&outbox->mutex);
+    n = fig_outbox_hands(outbox);
+    (void) pthread_mutex_unlock(&outbox->mutex);
+
+    return (double) n;
+}
+
+
+static fig_status_t
+fig_outbox_threads(fig_outbox_t *outbox)
+{
+    int  rc;
+
+    rc = pthread_create(&outbox->relay, NULL, fig_outbox_relay, outbox);
+
+    if (rc == 0) {
+        rc = pthread_create(&outbox->keeper, NULL, fig_outbox_keeper, outbox);
+
+        if (rc != 0) {
+            fig_outbox_stop(outbox);
+            (void) pthread_join(outbox->relay, NULL);
+        }
+    }
+
+    if (rc != 0) {
+        fig_log_error("can't start the outbox's threads: %s", strerror(rc));
+        return FIG_ERROR;
+    }
+
+    return FIG_OK;
+}
+
+
+void
+fig_outbox_close(fig_outbox_t *outbox, uint64_t timeout)
+{
+    bool             late;
+    struct timespec  until;
+
+    if (outbox == NULL) {
+        return;
+    }
+
+    late = false;
+    fig_outbox_until(&until, timeout);
+
+    (void) pthread_mutex_lock(&outbox->mutex);
+
+    /* without a stream there is nothing to wait for */
+
+    while (!late && outbox->ready != 0 && fig_outbox_hands(outbox) != 0) {
+        late = !fig_outbox_wait_room(outbox, &until);
+    }
+
+    (void) pthread_mutex_unlock(&outbox->mutex);
+
+    fig_outbox_stop(outbox);
+    (void) pthread_join(outbox->relay, NULL);
+    (void) pthread_join(outbox->keeper, NULL);
+
+    fig_bus_publisher_close(outbox->bus, outbox->publisher);
+    fig_gauge_remove(outbox);
+    fig_outbox_free(outbox);
+}
+
+
+static void
+fig_outbox_stop(fig_outbox_t *outbox)
+{
+    (void) pthread_mutex_lock(&outbox->mutex);
+
+    outbox->stop = true;
+
+    (void) pthread_cond_broadcast(&outbox->work);
+    (void) pthread_cond_broadcast(&outbox->keep);
+    (void) pthread_cond_broadcast(&outbox->room);
+    (void) pthread_mutex_unlock(&outbox->mutex);
+}
+
+
+static void
+fig_outbox_free(fig_outbox_t *outbox)
+{
+    (void) pthread_cond_destroy(&outbox->room);
+    (void) pthread_cond_destroy(&outbox->keep);
+    (void) pthread_cond_destroy(&outbox->work);
+    (void) pthread_mutex_destroy(&outbox->mutex);
+
+    fig_seen_destroy(outbox->before);
+    fig_seen_destroy(outbox->seen);
+    fig_rows_destroy(outbox->rows);
+    free(outbox);
+}
+
+
+fig_status_t
+fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
+    fig_str_t traceparent)
+{
+    size_t        i;
+    fig_status_t  rc;
+
+    for (i = 0; i < n; i++) {
+        if (ops[i].kind != FIG_STORE_PUT) {
+            return FIG_INVALID;
+        }
+
+        ops[i].doc.pending = true;
+    }
+
+    rc = fig_store_write(outbox->store, ops, n);
+
+    if (rc != FIG_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ops[i].status == FIG_OK) {
+            /* what finds no room is found by the scan */
+            (void) fig_outbox_put(outbox, &ops[i].doc, traceparent);
+        }
+    }
+
+    return FIG_OK;
+}
