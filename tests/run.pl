@@ -38,6 +38,7 @@ my @gates = (
     [ banned => 'sh tests/style/banned.sh' ],
     [ commits => 'sh tests/style/commits.sh' ],
     [ manual => 'perl tests/style/manual.pl' ],
+    [ links => 'sh tests/style/links.sh' ],
     [ selftest => 'sh tests/style/selftest.sh' ],
     map { [ "lint-$_" => "sh tests/style/lint.sh $_" ] }
         qw(shell spelling man yaml cppcheck tidy),

@@ -90,6 +90,10 @@ static const fig_setting_t  settings[] = {
 };
 END
 
+    c_file workers/domain/rules.c << END
+#include "fig_store.h"
+END
+
     c_file nginx-module/ngx_http_strangler_module.c << END
 static ngx_command_t  commands[] = {
 
@@ -115,6 +119,11 @@ The store;
 .It Pa /api/users
 Lists; counts in ficus_store_calls_total and strangler_key.
 .El
+END
+
+    file docs/guide.md << END
+Read [the page](man/users-v1.8), which is docs/man/users-v1.8, [the
+web](https://example.org/), shared/fig_*.c and workers/NAME.c.
 END
 }
 
@@ -168,7 +177,7 @@ edit() {
     sed -i -E "$2" "$dir/$1"
 }
 
-for name in style layers lengths headers banned manual lint-shell \
+for name in style layers lengths headers banned manual links lint-shell \
     lint-spelling lint-man lint-yaml lint-cppcheck
 do
     passes $name
@@ -261,6 +270,13 @@ edit docs/man/users-v1.8 '/Ev/d'
 finds manual "setting FICUS_STORE is not"
 rm "$dir/docs/man/users-v1.8"
 finds manual "there is no docs/man/users-v1.8"
+
+edit docs/guide.md 's,\(man/users-v1.8,(man/users-v3.8,'
+finds links "docs/guide.md:1: there is no man/users-v3.8"
+edit docs/guide.md 's,is docs/man/users-v1.8,is docs/man/users-v3.8,'
+finds links "docs/guide.md:1: there is no docs/man/users-v3.8"
+edit docs/guide.md 's,shared/fig_,shared/gif_,'
+finds links "docs/guide.md:2: there is no shared/gif_*.c"
 
 printf '#!/bin/sh\nrm -rf %s/*\n' "\$1" | file x.sh
 finds lint-shell "SC2086"
