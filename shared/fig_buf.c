@@ -34,11 +34,11 @@ fig_str_from(const char *s)
 bool
 fig_str_eq(fig_str_t a, fig_str_t b)
 {
-    if (a.len != b.len || (a.data == NULL) != (b.data == NULL)) {
-        return false;
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
     }
 
-    return a.len == 0 || memcmp(a.data, b.data, a.len) == 0;
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
 
@@ -67,7 +67,11 @@ fig_str_ieq(fig_str_t a, fig_str_t b)
 {
     size_t  i;
 
-    if (a.len != b.len || (a.data == NULL) != (b.data == NULL)) {
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
+    }
+
+    if (a.len != b.len) {
         return false;
     }
 
@@ -84,7 +88,11 @@ fig_str_ieq(fig_str_t a, fig_str_t b)
 static char
 fig_lower(char c)
 {
-    return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char) (c | 0x20);
+    }
+
+    return c;
 }
 
 

@@ -10,9 +10,8 @@
 #include <string.h>
 
 
-#define FIG_CONFIG_FILE_MAX  (1024 * 1024)
+#define FIG_CONFIG_FILE_MAX  ((size_t) 1024 * 1024)
 
-/* '#' and what cannot be seen in a line */
 #define FIG_CONFIG_BLANKS    " \t\r\f\v"
 
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 
-#define FIG_CONFIG_HELP_MAX  (64 * 1024)
+#define FIG_CONFIG_HELP_MAX  ((size_t) 64 * 1024)
 
 
 static fig_status_t fig_config_print(const fig_config_t *config,

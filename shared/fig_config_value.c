@@ -37,8 +37,8 @@ static const fig_config_unit_t  fig_config_counts[] = {
 
 
 static const fig_config_unit_t  fig_config_bytes[] = {
-    { "g", 1024 * 1024 * 1024 },
-    { "m", 1024 * 1024 },
+    { "g", (uint64_t) 1024 * 1024 * 1024 },
+    { "m", (uint64_t) 1024 * 1024 },
     { "k", 1024 },
     { "", 1 },
     { NULL, 0 }
@@ -46,8 +46,8 @@ static const fig_config_unit_t  fig_config_bytes[] = {
 
 
 static const fig_config_unit_t  fig_config_times[] = {
-    { "h", 3600 * 1000 },
-    { "m", 60 * 1000 },
+    { "h", (uint64_t) 3600 * 1000 },
+    { "m", (uint64_t) 60 * 1000 },
     { "s", 1000 },
     { "ms", 1 },
     { NULL, 0 }

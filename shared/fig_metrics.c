@@ -75,7 +75,8 @@ static fig_series_t *fig_metrics_series(fig_metrics_type_t type,
     const char *name, const char *help, const char *labels);
 static fig_series_t *fig_metrics_create(fig_metrics_type_t type,
     const char *name, const char *help, const char *labels);
-static _Noreturn void fig_metrics_die(const char *what, const char *name);
+__attribute__((noreturn))
+static void fig_metrics_die(const char *what, const char *name);
 static void fig_metrics_series_write(fig_buf_t *out,
     fig_series_t *series);
 static void fig_metrics_histogram(fig_buf_t *out, fig_series_t *series);
@@ -345,7 +346,7 @@ fig_metrics_create(fig_metrics_type_t type, const char *name,
 }
 
 
-static _Noreturn void
+static void
 fig_metrics_die(const char *what, const char *name)
 {
     fig_log_error("%s: %s", what, name);
