@@ -31,7 +31,7 @@ static bool is_letter_or_digit(char c);
 void
 rule_email_strict(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
 {
-    size_t       n;
+    size_t       n, len;
     fig_str_t    local, domain;
     const char  *text, *at;
 
@@ -43,12 +43,13 @@ rule_email_strict(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
     }
 
     text = json_object_get_string(value);
-    at = strrchr(text, '@');
+    len = (size_t) json_object_get_string_len(value);
+    at = memrchr(text, '@', len);
 
     local.data = text;
     local.len = (size_t) (at - text);
     domain.data = at + 1;
-    domain.len = (size_t) json_object_get_string_len(value) - local.len - 1;
+    domain.len = len - local.len - 1;
 
     if (!is_local(local) || !(is_domain(domain) || is_literal(domain))) {
         fig_errors_add(errors, field, "format",

@@ -213,10 +213,17 @@ check_bound(fig_change_t *change, const char *name)
 static void
 rule_status(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
 {
+    fig_str_t  name;
+
     if (!json_object_is_type(value, json_type_string)) {
         fig_errors_add(errors, field, "type", "must be a string");
+        return;
+    }
 
-    } else if (status_number(fig_str_from(json_object_get_string(value))) < 0) {
+    name.data = json_object_get_string(value);
+    name.len = (size_t) json_object_get_string_len(value);
+
+    if (status_number(name) < 0) {
         fig_errors_add(errors, field, "value",
                        "must be Pending, Processing, Shipping, Delivered "
                        "or Cancelled");
