@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "run.h"
 
@@ -120,12 +121,23 @@ run_worker_command(const run_conf_t *conf, const run_service_t *service,
 }
 
 
-/* by the way that requests go */
+/*
+ * By the way that requests go, but not before there is something to go to,
+ * which nginx would call critical.
+ */
 
 static bool
 run_worker_ready(const run_conf_t *conf, const run_service_t *service)
 {
-    char  path[128];
+    int   len;
+    char  path[PATH_MAX];
+
+    len = snprintf(path, sizeof(path), "%s/sock/%s.sock", conf->dir,
+                   service->name);
+
+    if (len < 0 || (size_t) len >= sizeof(path) || access(path, F_OK) != 0) {
+        return false;
+    }
 
     (void) snprintf(path, sizeof(path), "/workers/%s/readyz", service->name);
 
