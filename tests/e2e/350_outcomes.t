@@ -68,9 +68,7 @@ sub checks {
 sub down {
     my ($name, $arm, $list, $one) = @_;
 
-    my $sock = $s->dir . "/sock/$name.sock";
-
-    rename $sock, "$sock.away" or die "rename $sock: $!";
+    $api->keep_down($name);
 
     for my $ask ([ 'GET', $one ], [ 'POST', $list, json => new_one($list) ],
                  [ 'PUT', $one, json => {} ], [ 'PATCH', $one, merge => {} ],
@@ -96,9 +94,8 @@ sub down {
     is($api->ask('GET', '/readyz')->{status}, 200,
         "$name is down: the gateway is ready");
 
-    rename "$sock.away", $sock or die "rename: $!";
-    is($api->ask('GET', $one, arm => $arm)->{status}, 200,
-        "$name is back: at once");
+    $api->let_up;
+    is($api->ask('GET', $one, arm => $arm)->{status}, 200, "$name is back");
     is($api->ask('POST', $list, arm => $arm, json => new_one($list)
         )->{status}, 201, "$name is back: POST");
 
@@ -206,9 +203,8 @@ sub dies {
 # One arm's trouble is not the other's, nor that of orders.
 
 sub others_go_on {
-    my $sock = $s->dir . '/sock/users-v1.sock';
+    $api->keep_down('users-v1');
 
-    rename $sock, "$sock.away" or die "rename: $!";
     is($api->ask('GET', '/api/users/back', arm => 'v1')->{status}, 503,
         'v1 is down');
     is($api->ask('GET', '/api/users/back', arm => 'v2')->{status}, 200,
@@ -218,5 +214,5 @@ sub others_go_on {
     is($s->p(0)->{status}, 200, 'P is turned');
     is($api->ask('GET', '/api/users/back')->{status}, 200,
         'and users are served again');
-    rename "$sock.away", $sock or die "rename: $!";
+    $api->let_up;
 }

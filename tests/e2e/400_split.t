@@ -138,6 +138,7 @@ for my $step (0 .. 50) {
     my $p = 100 - 2 * $step;
 
     is($s->p($p)->{status}, 200, "P = $p");
+    $c = Ficus::HTTP->connect($s->port);
 
     for my $key (@keys) {
         my $arm = arm($c, "/api/users/$key");

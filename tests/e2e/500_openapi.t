@@ -247,17 +247,13 @@ sub request {
 
 
 sub workers_down {
-    my @names = qw(users-v1 users-v2 orders);
-
-    rename $s->dir . "/sock/$_.sock", $s->dir . "/sock/$_.away" or die $!
-        for @names;
+    $api->keep_down(qw(users-v1 users-v2 orders));
 
     for my $ask (operations()) {
         $api->judge(request($ask), @$ask[1, 2], $ask->[0] ? 'admin' : 'public');
     }
 
-    rename $s->dir . "/sock/$_.away", $s->dir . "/sock/$_.sock" or die $!
-        for @names;
+    $api->let_up;
 }
 
 

@@ -13,6 +13,8 @@ package Ficus::Contract;
 #     $api->system                                the Ficus::System
 #     $api->seen                                  "METHOD /template STATUS" => n
 #     $api->document                              docs/openapi.yaml
+#     $api->keep_down('orders', ...)   kills services, so that they stay down
+#     $api->let_up                    ... until now
 #     $api->user(arm => 'v2', email => ...)       makes a user, returns it
 #     $api->order(userId => ...)                  makes an order, returns it
 #
@@ -57,6 +59,40 @@ sub start {
 }
 
 
+# The supervisor that sleeps restarts nothing.
+
+sub keep_down {
+    my ($self, @names) = @_;
+
+    my $s = $self->{system};
+
+    $s->kill('ficus', 'STOP');
+    $self->{down} = { map { $_ => $s->kill($_) } @names };
+    wait_for(5, sub { !grep { _runs($_) } values %{$self->{down}} });
+}
+
+
+sub let_up {
+    my ($self) = @_;
+
+    my $down = delete $self->{down};
+
+    $self->{system}->kill('ficus', 'CONT');
+    $self->{system}->await($_, $down->{$_}) for sort keys %$down;
+}
+
+
+# A zombie that its parent has not looked at yet does not run.
+
+sub _runs {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return 0;
+
+    return <$fh> !~ /\) Z /;
+}
+
+
 sub of {
     my ($class, $system) = @_;
 
@@ -70,6 +106,9 @@ sub of {
         wrong => {},
         judged => 0,
     }, $class;
+
+    # what nginx says of a service that is down
+    $system->run->allow(qr/connect\(\) to unix:\S+ failed/);
 
     for my $template (sort keys %{$document->{paths}}) {
         my $item = $document->{paths}{$template};
