@@ -52,6 +52,7 @@ static const fig_route_t *fig_route_row(const fig_route_path_t *path,
     fig_str_t method);
 static void fig_route_allow(const fig_route_path_t *path,
     const fig_request_t *request, fig_response_t *response);
+static bool fig_route_repeats(const fig_route_path_t *path, size_t n);
 static bool fig_route_is_type(fig_str_t type, fig_str_t wanted);
 static bool fig_route_type(const fig_route_t *row,
     const fig_request_t *request);
@@ -387,8 +388,10 @@ fig_route_allow(const fig_route_path_t *path, const fig_request_t *request,
     for (i = 0; i < path->nrows; i++) {
         method = path->rows[i]->method;
 
-        fig_buf_puts(&allow, i ? ", " : "");
-        fig_buf_puts(&allow, strcmp(method, "GET") ? method : "GET, HEAD");
+        if (!fig_route_repeats(path, i)) {
+            fig_buf_puts(&allow, i ? ", " : "");
+            fig_buf_puts(&allow, strcmp(method, "GET") ? method : "GET, HEAD");
+        }
     }
 
     fig_response_header(response, "Allow", "%s",
@@ -397,6 +400,23 @@ fig_route_allow(const fig_route_path_t *path, const fig_request_t *request,
 
     fig_problem(request, response, 405, "method-not-allowed", NULL,
                 "this path does not know the method");
+}
+
+
+/* two tables may have the same row */
+
+static bool
+fig_route_repeats(const fig_route_path_t *path, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (strcmp(path->rows[i]->method, path->rows[n]->method) == 0) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
