@@ -129,14 +129,14 @@ sub late {
         [ 'v2', 'DELETE', '/api/users' ], [ 'v2', 'GET', '/api/users' ],
     );
 
+    push @$_, $_->[1] =~ /^P/ ? (json => new_one($_->[2])) : () for @asks;
     $s->kill($_->[0], 'STOP') for @services;
 
     my @answers = parallel(scalar @asks, sub {
-        my ($arm, $method, $path) = @{$asks[$_[0]]};
+        my ($arm, $method, $path, @body) = @{$asks[$_[0]]};
         my $start = time;
         my $r = $s->request($method, $path,
-            headers => [ $arm ? ('X-Ficus-Arm' => $arm) : () ],
-            $method =~ /^P/ ? (json => new_one($path)) : ());
+            headers => [ $arm ? ('X-Ficus-Arm' => $arm) : () ], @body);
 
         $r->{seconds} = time - $start;
         return $r;
@@ -172,6 +172,7 @@ sub dies {
 
     for my $method (qw(POST GET)) {
         my $old = $s->pid($name);
+        my $new = new_one($list);
 
         $s->kill($name, 'STOP');
 
@@ -186,7 +187,7 @@ sub dies {
 
             return $s->request($method, $method eq 'POST' ? $list : $one,
                 headers => [ $arm ? ('X-Ficus-Arm' => $arm) : () ],
-                $method eq 'POST' ? (json => new_one($list)) : ());
+                $method eq 'POST' ? (json => $new) : ());
         });
 
         $api->judge($r, $method, $method eq 'POST' ? $list : $one);

@@ -115,7 +115,13 @@ sub refused {
 }
 
 
+# SQLite makes an index and an empty log beside a file that it looks at.
+
 sub listing {
-    return map { my $bytes = content($_); "$_ " . (-d $_ ? 'directory'
-        : unpack '%32C*', $bytes // '') . ' ' . (-s $_) } sort glob "$dir/data/*.{db,sqlite}*";
+    return map {
+        my $bytes = content($_) // '';
+        -d $_ ? "$_ is a directory" : "$_ " . unpack('%32C*', $bytes) . ' '
+            . length $bytes;
+    } grep { !/-shm$/ && !(/-wal$/ && -z $_) }
+        sort glob "$dir/data/*.{db,sqlite}*";
 }

@@ -18,7 +18,7 @@ use Ficus::HTTP qw(parallel);
 use Ficus::Run qw(root);
 use Ficus::YAML;
 
-my $api = Ficus::Contract->start(allow => [ qr/state file/ ]);
+my $api = Ficus::Contract->start(allow => [ qr,/state" failed, ]);
 my $s = $api->system;
 my $paths = $api->document->{paths};
 my $v1 = '/api/v1/splits';

@@ -82,14 +82,17 @@ sub let_up {
 }
 
 
-# A zombie that its parent has not looked at yet does not run.
+# A zombie that its parent has not looked at yet does not run, once all of its
+# threads have ended.
 
 sub _runs {
     my ($pid) = @_;
 
+    my @threads = glob "/proc/$pid/task/*";
+
     open my $fh, '<', "/proc/$pid/stat" or return 0;
 
-    return <$fh> !~ /\) Z /;
+    return @threads > 1 || (<$fh> // ') Z ') !~ /\) Z /;
 }
 
 
