@@ -36,6 +36,7 @@ static fig_status_t sqlite_open_schema(fig_sqlite_t *store);
 static void sqlite_close_writer(fig_sqlite_t *store);
 static void sqlite_free(fig_sqlite_t *store);
 static bool sqlite_no_space(sqlite3 *db, int rc);
+static int sqlite_errno(sqlite3 *db, int rc);
 
 
 const fig_store_backend_t  fig_store_sqlite = {
@@ -221,7 +222,7 @@ fig_sqlite_failed(const char *path, sqlite3 *db, int rc, const char *what)
     fig_status_t  status;
 
     status = fig_sqlite_status(db, rc);
-    errno = db ? sqlite3_system_errno(db) : 0;
+    errno = sqlite_errno(db, rc);
 
     if (errno != 0) {
         fig_log_errno("store %s: %s: %s (%d)", path, what, sqlite3_errstr(rc),
@@ -403,15 +404,43 @@ sqlite_no_space(sqlite3 *db, int rc)
 {
     int  error;
 
-    if ((rc & 0xff) == SQLITE_FULL) {
+    if (rc == SQLITE_FULL) {
         return true;
     }
 
-    if ((rc & 0xff) != SQLITE_IOERR || db == NULL) {
-        return false;
-    }
-
-    error = sqlite3_system_errno(db);
+    error = (rc & 0xff) == SQLITE_IOERR ? sqlite_errno(db, rc) : 0;
 
     return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+
+/*
+ * A COMMIT that fails leaves sqlite3_system_errno() as it was; the log's file
+ * knows.
+ */
+
+static int
+sqlite_errno(sqlite3 *db, int rc)
+{
+    int            error;
+    sqlite3_file  *file;
+
+    error = 0;
+
+    if (db == NULL
+        || ((rc & 0xff) != SQLITE_IOERR && (rc & 0xff) != SQLITE_CANTOPEN))
+    {
+        return 0;
+    }
+
+    if ((rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_FSYNC)
+        && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+           == SQLITE_OK
+        && file->pMethods != NULL)
+    {
+        (void) file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO,
+                                            &error);
+    }
+
+    return error ? error : sqlite3_system_errno(db);
 }

@@ -33,7 +33,7 @@
 /* pages of the log that call for a checkpoint, and for one that waits */
 
 #define FIG_SQLITE_WAL       1000
-#define FIG_SQLITE_WAL_MAX   8000
+#define FIG_SQLITE_WAL_MAX   4000
 
 
 typedef struct fig_sqlite_s  fig_sqlite_t;

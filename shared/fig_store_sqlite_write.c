@@ -23,7 +23,7 @@
 #include <time.h>
 
 
-#define CHECKPOINT_WAIT 20               /* ms, for readers of the log */
+#define CHECKPOINT_WAIT  100               /* ms, for readers of the log */
 
 
 static void *writer_main(void *data);
