@@ -62,6 +62,22 @@ for my $path (sort keys %methods) {
     }
 }
 
+# The same from each arm itself: what v1 does not do it knows of all the same.
+
+for my $name (qw(users-v1 users-v2)) {
+    for my $path (grep { m,^/api/users, && !/%/ } sort keys %methods) {
+        my $r = $api->direct($name, 'OPTIONS', $path, body => '{}');
+
+        is($r->{status}, 405, "$name: OPTIONS $path");
+        is(allow($r), $methods{$path}, "$name: OPTIONS $path: Allow");
+    }
+}
+
+is(allow($api->direct('users-v1', @$_)), $methods{$_->[1]},
+    "users-v1 leaves $_->[0] $_->[1] to v2")
+    for [ 'GET', '/api/users' ], [ 'DELETE', '/api/users' ],
+        [ 'POST', '/api/users/batch' ], [ 'DELETE', '/api/users/u1' ];
+
 my $r = $api->ask('CONNECT', '/api/users');
 ok($r->{status} == 405 || $r->{status} == 400, 'CONNECT is nothing for us');
 is($api->ask($_, '/api/users')->{status}, 400, "method $_")

@@ -13,6 +13,8 @@ package Ficus::Contract;
 #     $api->system                                the Ficus::System
 #     $api->seen                                  "METHOD /template STATUS" => n
 #     $api->document                              docs/openapi.yaml
+#     $api->direct('orders', 'GET', '/healthz', body => ...)   past the gateway:
+#                                     over the worker's socket, in FastCGI
 #     $api->keep_down('orders', ...)   kills services, so that they stay down
 #     $api->let_up                    ... until now
 #     $api->user(arm => 'v2', email => ...)       makes a user, returns it
@@ -35,8 +37,8 @@ package Ficus::Contract;
 use strict;
 use warnings;
 
-use Encode ();
 use Exporter qw(import);
+use IO::Socket::UNIX;
 use JSON::PP;
 use Test::More;
 
@@ -56,6 +58,56 @@ sub start {
     my ($class, %env) = @_;
 
     return $class->of(Ficus::System->new(%env)->start);
+}
+
+
+sub direct {
+    my ($self, $name, $method, $path, %opt) = @_;
+
+    my $body = $opt{body} // '';
+    my %params = (REQUEST_METHOD => $method, REQUEST_URI => $path,
+        SCRIPT_NAME => $path, DOCUMENT_URI => $path, QUERY_STRING => '',
+        CONTENT_TYPE => 'application/json', CONTENT_LENGTH => length $body);
+    my $socket = IO::Socket::UNIX->new(
+        Peer => $self->{system}->dir . "/sock/$name.sock") or die "$name: $!";
+
+    # BEGIN_REQUEST 1 of a responder, PARAMS 4, STDIN 5
+    syswrite $socket, _record(1, pack 'n C x5', 1, 0)
+        . _record(4, join '', map {
+            pack 'C C a* a*', length, length $params{$_}, $_, $params{$_}
+        } sort keys %params) . _record(4, '');
+
+    while (length $body) {
+        syswrite $socket, _record(5, substr $body, 0, 32768, '') or last;
+    }
+
+    syswrite $socket, _record(5, '');
+
+    my ($in, $out) = ('', '');
+
+    1 while sysread $socket, $in, 65536, length $in;
+
+    # STDOUT 6
+    while (length $in >= 8) {
+        my ($type, $length, $padding) = unpack 'x C x2 n C', $in;
+
+        $out .= substr $in, 8, $length if $type == 6;
+        substr $in, 0, 8 + $length + $padding, '';
+    }
+
+    my ($head, $content) = split /\r\n\r\n/, $out, 2;
+    my %headers = map { /^([^:]+): *(.*)/ ? (lc $1 => $2) : () }
+        split /\r\n/, $head // '';
+
+    return { status => ($headers{status} // 0) =~ s/\D.*//r, body => $content,
+        headers => \%headers };
+}
+
+
+sub _record {
+    my ($type, $content) = @_;
+
+    return pack 'C C n n C C a*', 1, $type, 1, length $content, 0, 0, $content;
 }
 
 
