@@ -143,7 +143,7 @@ fig_fcgi_conn_free(fig_fcgi_conn_t *conn)
 void
 fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 {
-    int                 op;
+    int                 op, fd;
     bool                begun;
     struct epoll_event  event;
 
@@ -160,6 +160,7 @@ fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
     }
 
     op = conn->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    fd = conn->fd;
     conn->added = true;
 
     event.events = EPOLLIN|EPOLLRDHUP|EPOLLONESHOT;
@@ -167,7 +168,9 @@ fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 
     /* from here on it may be another thread's */
 
-    if (epoll_ctl(fcgi->epoll, op, conn->fd, &event) == -1) {
+    atomic_store_explicit(&conn->handed, true, memory_order_release);
+
+    if (epoll_ctl(fcgi->epoll, op, fd, &event) == -1) {
         fig_log_errno("epoll_ctl() failed");
         fig_fcgi_conn_close(fcgi, conn);
     }
@@ -177,6 +180,8 @@ fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 void
 fig_fcgi_conn_serve(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn)
 {
+    (void) atomic_load_explicit(&conn->handed, memory_order_acquire);
+
     if (fig_fcgi_conn_read(thread, conn) == FIG_OK) {
         fig_fcgi_conn_arm(thread->fcgi, conn);
 

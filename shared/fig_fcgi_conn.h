@@ -32,6 +32,7 @@ struct fig_fcgi_conn_s {
     bool                  added;       /* to the epoll set */
     bool                  fresh;       /* no request has come yet */
     bool                  excess;      /* over max_connections */
+    atomic_bool           handed;      /* orders what two threads see of it */
     _Atomic(uint64_t)     deadline;    /* us, to read a request; 0: none */
     fig_fcgi_input_t      input;
     fig_fcgi_conn_t      *prev;

@@ -1,0 +1,614 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/* The responder's sockets, limits of time and number, and its end. */
+
+
+#include "fcgi_client.h"
+#include "fig_fcgi.h"
+#include "fig_metrics.h"
+#include "unit.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+
+static const char       *path;
+static fig_fcgi_t       *fcgi;
+static fcgi_place_t      place;
+static fig_fcgi_conf_t   conf;
+
+static _Atomic(int)      waiting;
+static _Atomic(int)      gate;           /* "/wait" waits till it is open */
+
+
+static void
+handle(void *data, fig_request_t *request, fig_response_t *response)
+{
+    response->body = FIG_STR("{}");
+
+    if (fig_str_eq(request->path, FIG_STR("/wait"))) {
+        (void) atomic_fetch_add(&waiting, 1);
+
+        while (!atomic_load(&gate)) {
+            (void) poll(NULL, 0, 5);
+        }
+    }
+}
+
+
+static void
+defaults(void)
+{
+    fcgi_place(&place);
+    path = place.path;
+
+    conf.listen = path;
+    conf.mode = 0600;
+    conf.threads = 4;
+    conf.max_body = 1048576;
+    conf.max_connections = 1024;
+    conf.read_timeout = 10000;
+}
+
+
+static void
+start(void)
+{
+    ck_assert_int_eq(fig_fcgi_open(&conf, handle, NULL, &fcgi), FIG_OK);
+}
+
+
+static void
+stop(void)
+{
+    ck_assert_int_eq(fig_fcgi_stop(fcgi, 10000), FIG_OK);
+    fig_fcgi_close(fcgi);
+}
+
+
+static void
+cleanup(void)
+{
+    fcgi_place_remove(&place);
+}
+
+
+static int
+client(void)
+{
+    int  fd;
+
+    fd = fcgi_connect(path);
+    ck_assert_int_ne(fd, -1);
+
+    return fd;
+}
+
+
+static void
+gets(int fd, unsigned status)
+{
+    fcgi_answer_t  answer;
+
+    fcgi_exchange(fd, 1, "GET", "/x", &answer);
+    ck_assert(answer.ended);
+    ck_assert_uint_eq(answer.status, status);
+    fcgi_answer_clear(&answer);
+}
+
+
+static void
+begin_waiting(int fd)
+{
+    int        i, n;
+    fig_buf_t  bytes;
+
+    n = atomic_load(&waiting);
+    fig_buf_init(&bytes, 65536);
+    fcgi_request(&bytes, 1, "GET", "/wait", NULL, 0);
+    fcgi_send(fd, &bytes);
+    fig_buf_clear(&bytes);
+
+    for (i = 0; i < 1000 && atomic_load(&waiting) == n; i++) {
+        (void) poll(NULL, 0, 5);
+    }
+
+    ck_assert_int_eq(atomic_load(&waiting), n + 1);
+}
+
+
+/* opening fails, and the log says that */
+
+static void
+fails(const char *address, const char *what)
+{
+    char        *text;
+    const char  *old;
+
+    old = conf.listen;
+    conf.listen = address;
+
+    unit_capture(STDERR_FILENO);
+    ck_assert_int_eq(fig_fcgi_open(&conf, handle, NULL, &fcgi), FIG_ERROR);
+    ck_assert_ptr_null(fcgi);
+    text = unit_captured();
+
+    ck_assert_msg(strstr(text, what) != NULL, "%s", text);
+
+    conf.listen = old;
+    free(text);
+}
+
+
+START_TEST(test_mode)
+{
+    struct stat  st;
+
+    defaults();
+    (void) umask(0177);
+    conf.mode = 0660;
+    start();
+
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0660);
+
+    stop();
+    ck_assert_int_eq(stat(path, &st), -1);
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_stale_socket)
+{
+    int                 fd;
+    struct sockaddr_un  sun;
+
+    defaults();
+    memset(&sun, 0, sizeof(sun));
+    sun.sun_family = AF_UNIX;
+    memcpy(sun.sun_path, path, strlen(path));
+
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *) &sun, sizeof(sun)), 0);
+    (void) close(fd);
+
+    start();
+    fd = client();
+    gets(fd, 200);
+    (void) close(fd);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_socket_in_use)
+{
+    int          fd;
+    fig_fcgi_t  *first;
+
+    defaults();
+    start();
+    first = fcgi;
+
+    fails(path, "another process does");
+
+    fcgi = first;
+    fd = client();
+    gets(fd, 200);
+    (void) close(fd);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_no_socket)
+{
+    FILE         *file;
+    struct stat   st;
+
+    defaults();
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fputs("precious", file) >= 0, 1);
+    (void) fclose(file);
+
+    fails(path, "it exists and is no socket");
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_size, 8);
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_bad_addresses)
+{
+    char  longest[110];
+
+    defaults();
+    memset(longest, 'x', sizeof(longest));
+    longest[0] = '/';
+    longest[108] = '\0';
+
+    fails(longest, "at most 107 bytes");
+    fails("nowhere/at/all", "No such file or directory");
+    fails("here", "HOST:PORT");
+    fails("127.0.0.1:", "HOST:PORT");
+    fails("127.0.0.1:0", "HOST:PORT");
+    fails("127.0.0.1:65536", "HOST:PORT");
+    fails("127.0.0.1:x", "HOST:PORT");
+    fails(":80", "HOST:PORT");
+    fails("192.0.2.1:1", "Cannot assign requested address");
+    cleanup();
+}
+END_TEST
+
+
+/* a new process has taken the path over: its file stays */
+
+START_TEST(test_path_taken_over)
+{
+    int          fd;
+    fig_fcgi_t  *first;
+
+    defaults();
+    start();
+    first = fcgi;
+
+    ck_assert_int_eq(unlink(path), 0);
+    start();
+
+    ck_assert_int_eq(fig_fcgi_stop(first, 1000), FIG_OK);
+    fig_fcgi_close(first);
+
+    fd = client();
+    gets(fd, 200);
+    (void) close(fd);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+/* a free port, as the kernel sees it */
+
+static in_port_t
+free_port(struct sockaddr_in *sin)
+{
+    int        fd;
+    socklen_t  len;
+
+    memset(sin, 0, sizeof(*sin));
+    sin->sin_family = AF_INET;
+    sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    len = sizeof(*sin);
+
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *) sin, len), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *) sin, &len), 0);
+    (void) close(fd);
+
+    return ntohs(sin->sin_port);
+}
+
+
+START_TEST(test_tcp)
+{
+    int                 fd;
+    char                address[32];
+    fig_fcgi_t         *first;
+    struct sockaddr_in  sin;
+
+    defaults();
+    (void) snprintf(address, sizeof(address), "127.0.0.1:%u",
+                    (unsigned) free_port(&sin));
+    conf.listen = address;
+    start();
+
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *) &sin, sizeof(sin)), 0);
+    gets(fd, 200);
+    gets(fd, 200);
+
+    first = fcgi;
+    fails(address, "Address already in use");
+    fcgi = first;
+
+    (void) close(fd);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_read_timeout)
+{
+    int        begun, fresh, kept;
+    fig_buf_t  bytes;
+
+    defaults();
+    conf.read_timeout = 100;
+    start();
+    fig_buf_init(&bytes, 65536);
+    fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
+
+    kept = client();
+    gets(kept, 200);
+
+    fresh = client();
+    begun = client();
+    ck_assert_int_eq(send(begun, bytes.data, 20, MSG_NOSIGNAL), 20);
+
+    ck_assert(fcgi_is_closed(begun));
+    ck_assert(fcgi_is_closed(fresh));
+
+    gets(kept, 200);
+
+    /* so does one that was kept, and began another request */
+
+    ck_assert_int_eq(send(kept, bytes.data, 20, MSG_NOSIGNAL), 20);
+    ck_assert(fcgi_is_closed(kept));
+
+    fig_buf_clear(&bytes);
+    (void) close(begun);
+    (void) close(fresh);
+    (void) close(kept);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+/* the handler's time does not count */
+
+START_TEST(test_slow_handler)
+{
+    int            fd;
+    fcgi_answer_t  answer;
+
+    defaults();
+    conf.read_timeout = 50;
+    start();
+
+    fd = client();
+    begin_waiting(fd);
+    (void) poll(NULL, 0, 200);
+    atomic_store(&gate, 1);
+
+    fcgi_answer(fd, &answer);
+    ck_assert_uint_eq(answer.status, 200);
+    fcgi_answer_clear(&answer);
+    gets(fd, 200);
+
+    (void) close(fd);
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_max_connections)
+{
+    int            i;
+    int            fd[5];
+    fcgi_answer_t  answer;
+
+    defaults();
+    conf.max_connections = 2;
+    start();
+
+    for (i = 0; i < 2; i++) {
+        fd[i] = client();
+        gets(fd[i], 200);
+    }
+
+    /* told so, and closed */
+
+    fd[2] = client();
+    fcgi_exchange(fd[2], 1, "GET", "/x", &answer);
+    ck_assert_uint_eq(answer.status, 503);
+    ck_assert(fcgi_has_header(&answer, "Retry-After: 1"));
+    fcgi_answer_clear(&answer);
+    ck_assert(fcgi_is_closed(fd[2]));
+    (void) close(fd[2]);
+
+    /* twice as many: not even that */
+
+    for (i = 2; i < 5; i++) {
+        fd[i] = client();
+    }
+
+    ck_assert(fcgi_is_closed(fd[4]));
+    gets(fd[0], 200);
+    gets(fd[1], 200);
+
+    for (i = 0; i < 5; i++) {
+        (void) close(fd[i]);
+    }
+
+    stop();
+    cleanup();
+}
+END_TEST
+
+
+static void *
+stop_later(void *data)
+{
+    fig_status_t  *rc = data;
+
+    *rc = fig_fcgi_stop(fcgi, 10000);
+
+    return NULL;
+}
+
+
+/* idle ones are closed, nobody gets in, what runs is finished */
+
+START_TEST(test_stop)
+{
+    int            running, idle, half, i;
+    pthread_t      thread;
+    fig_buf_t      bytes;
+    fig_status_t   rc;
+    fcgi_answer_t  answer;
+
+    defaults();
+    start();
+    fig_buf_init(&bytes, 65536);
+    fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
+
+    idle = client();
+    gets(idle, 200);
+    half = client();
+    gets(half, 200);
+    ck_assert_int_eq(send(half, bytes.data, 20, MSG_NOSIGNAL), 20);
+    running = client();
+    begin_waiting(running);
+
+    /* the half request was sent before: it is not far */
+    (void) poll(NULL, 0, 50);
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, &rc), 0);
+    ck_assert(fcgi_is_closed(idle));
+
+    for (i = 0; i < 1000 && access(path, F_OK) == 0; i++) {
+        (void) poll(NULL, 0, 5);
+    }
+
+    ck_assert_int_eq(fcgi_connect(path), -1);
+
+    /* the rest of the half one comes late, but it comes */
+
+    ck_assert_int_eq(send(half, bytes.data + 20, bytes.len - 20,
+                          MSG_NOSIGNAL), (ssize_t) bytes.len - 20);
+    fcgi_answer(half, &answer);
+    ck_assert_uint_eq(answer.status, 200);
+    fcgi_answer_clear(&answer);
+    ck_assert(fcgi_is_closed(half));
+
+    atomic_store(&gate, 1);
+    fcgi_answer(running, &answer);
+    ck_assert_uint_eq(answer.status, 200);
+    fcgi_answer_clear(&answer);
+    ck_assert(fcgi_is_closed(running));
+
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(rc, FIG_OK);
+
+    fig_fcgi_close(fcgi);
+    fig_buf_clear(&bytes);
+    (void) close(idle);
+    (void) close(half);
+    (void) close(running);
+    cleanup();
+}
+END_TEST
+
+
+/* requests that wait for a thread are served before the end */
+
+START_TEST(test_stop_queued)
+{
+    int            i, first;
+    int            fd[20];
+    pthread_t      thread;
+    fig_buf_t      bytes;
+    fig_status_t   rc;
+    fcgi_answer_t  answer;
+
+    defaults();
+    conf.threads = 1;
+    start();
+    fig_buf_init(&bytes, 65536);
+    fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
+
+    first = client();
+    begin_waiting(first);
+
+    for (i = 0; i < 20; i++) {
+        fd[i] = client();
+        fcgi_send(fd[i], &bytes);
+    }
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, &rc), 0);
+    (void) poll(NULL, 0, 50);
+    atomic_store(&gate, 1);
+
+    for (i = 0; i < 20; i++) {
+        fcgi_answer(fd[i], &answer);
+        ck_assert_uint_eq(answer.status, 200);
+        fcgi_answer_clear(&answer);
+        (void) close(fd[i]);
+    }
+
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(rc, FIG_OK);
+
+    fig_fcgi_close(fcgi);
+    fig_buf_clear(&bytes);
+    (void) close(first);
+    cleanup();
+}
+END_TEST
+
+
+START_TEST(test_stop_timeout)
+{
+    int  fd;
+
+    defaults();
+    start();
+    fd = client();
+    begin_waiting(fd);
+
+    ck_assert_int_eq(fig_fcgi_stop(fcgi, 50), FIG_AGAIN);
+
+    /* and again, when it is done */
+
+    atomic_store(&gate, 1);
+    ck_assert_int_eq(fig_fcgi_stop(fcgi, 10000), FIG_OK);
+    fig_fcgi_close(fcgi);
+    fig_fcgi_close(NULL);
+    (void) close(fd);
+    cleanup();
+}
+END_TEST
+
+
+int
+main(void)
+{
+    const TTest *const tests[] = {
+        test_mode,
+        test_stale_socket,
+        test_socket_in_use,
+        test_no_socket,
+        test_bad_addresses,
+        test_path_taken_over,
+        test_tcp,
+        test_read_timeout,
+        test_slow_handler,
+        test_max_connections,
+        test_stop,
+        test_stop_queued,
+        test_stop_timeout
+    };
+
+    return unit_run("fig_fcgi_listen", tests, UNIT_COUNT(tests));
+}
