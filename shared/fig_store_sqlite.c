@@ -102,8 +102,17 @@ sqlite_close(void *self)
 {
     fig_sqlite_t  *store = self;
 
-    fig_sqlite_writer_stop(store);
     fig_sqlite_pool_clear(store);
+
+    if (fig_sqlite_writer_stop(store)) {
+        fig_sqlite_finish(store);
+    }
+}
+
+
+void
+fig_sqlite_finish(fig_sqlite_t *store)
+{
     sqlite_close_writer(store);
     fig_sqlite_lock_leave(&store->lock, store->lock_timeout);
     sqlite_free(store);

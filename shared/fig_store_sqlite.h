@@ -54,8 +54,7 @@ fig_status_t fig_sqlite_lock_open(fig_sqlite_lock_t *lock, const char *path)
 void fig_sqlite_lock_close(fig_sqlite_lock_t *lock);
 
 /*
- * The write lock.  take waits for ever, may be cancelled, leaves the cause in
- * errno and logs nothing.
+ * The write lock.  take waits for ever.
  */
 
 bool fig_sqlite_lock_take(fig_sqlite_lock_t *lock);
@@ -225,6 +224,7 @@ typedef struct {
     bool                      started;
     bool                      closing; /* from here on under the mutex */
     bool                      ended;
+    bool                      abandoned;       /* the thread closes it */
     bool                      dropped; /* a write_later was, and logged */
     size_t                    later_bytes;
     uint64_t                  blocked; /* since when, in the lock; 0: not */
@@ -244,10 +244,18 @@ typedef struct {
 void fig_sqlite_queue_take(fig_sqlite_t *store, fig_sqlite_queue_t *batch);
 void fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
     fig_status_t status);
+void fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *writer,
+    fig_sqlite_queue_t *batch, fig_status_t status);
 struct timespec fig_sqlite_timespec(uint64_t us);      /* of fig_clock_us() */
 
+/*
+ * stop writes what waits.  False: the lock can't be got, and the thread will
+ * call fig_sqlite_finish() when it can.
+ */
+
 fig_status_t fig_sqlite_writer_start(fig_sqlite_t *store) FIG_NODISCARD;
-void fig_sqlite_writer_stop(fig_sqlite_t *store);
+bool fig_sqlite_writer_stop(fig_sqlite_t *store) FIG_NODISCARD;
+void fig_sqlite_finish(fig_sqlite_t *store);
 fig_status_t fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
     FIG_NODISCARD;
 void fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n);

@@ -95,18 +95,20 @@ fig_sqlite_lock_close(fig_sqlite_lock_t *lock)
 bool
 fig_sqlite_lock_take(fig_sqlite_lock_t *lock)
 {
-    int   error;
     bool  got;
 
     if (!lock_byte(lock, F_OFD_SETLKW, F_WRLCK, LOCK_QUEUE)) {
+        fig_log_errno("cannot lock %s", lock->path);
         return false;
     }
 
     got = lock_byte(lock, F_OFD_SETLKW, F_WRLCK, LOCK_WRITER);
 
-    error = errno;
+    if (!got) {
+        fig_log_errno("cannot lock %s", lock->path);
+    }
+
     (void) lock_byte(lock, F_OFD_SETLK, F_UNLCK, LOCK_QUEUE);
-    errno = error;
 
     return got;
 }

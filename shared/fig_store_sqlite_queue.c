@@ -144,12 +144,21 @@ void
 fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
     fig_status_t status)
 {
-    fig_sqlite_job_t     *job;
     fig_sqlite_writer_t  *w;
 
     w = &store->writer;
 
     (void) pthread_mutex_lock(&w->mutex);
+    fig_sqlite_queue_finish_locked(w, batch, status);
+    (void) pthread_mutex_unlock(&w->mutex);
+}
+
+
+void
+fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *w,
+    fig_sqlite_queue_t *batch, fig_status_t status)
+{
+    fig_sqlite_job_t  *job;
 
     while ((job = TAILQ_FIRST(batch)) != NULL) {
         TAILQ_REMOVE(batch, job, next);
@@ -165,8 +174,6 @@ fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
             (void) pthread_cond_signal(&job->done);
         }
     }
-
-    (void) pthread_mutex_unlock(&w->mutex);
 }
 
 

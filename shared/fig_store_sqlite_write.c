@@ -28,8 +28,8 @@
 
 static void *writer_main(void *data);
 static bool writer_wait(fig_sqlite_writer_t *w);
-static bool writer_lock(fig_sqlite_t *store);
-static void writer_cycle(fig_sqlite_t *store);
+static bool writer_lock(fig_sqlite_t *store, bool *abandoned);
+static bool writer_cycle(fig_sqlite_t *store);
 static fig_status_t writer_apply(fig_sqlite_t *store,
     fig_sqlite_queue_t *batch);
 static fig_status_t writer_failed(fig_sqlite_t *store, int rc, bool commit);
@@ -72,11 +72,11 @@ fig_sqlite_writer_start(fig_sqlite_t *store)
 
 
 /*
- * A frozen process may have the lock for ever; the thread is cancelled then,
- * within the lock and nowhere else.
+ * A frozen process may have the lock for as long as it likes, and waiting for
+ * it has no end that is safe; the thread closes what is left when it wakes.
  */
 
-void
+bool
 fig_sqlite_writer_stop(fig_sqlite_t *store)
 {
     bool                  stuck;
@@ -88,8 +88,10 @@ fig_sqlite_writer_stop(fig_sqlite_t *store)
     w = &store->writer;
 
     if (!w->started) {
-        return;
+        return true;
     }
+
+    TAILQ_INIT(&rest);
 
     (void) pthread_mutex_lock(&w->mutex);
 
@@ -106,23 +108,23 @@ fig_sqlite_writer_stop(fig_sqlite_t *store)
         stuck = (w->blocked != 0 && until <= fig_clock_us());
     }
 
+    if (!stuck) {
+        (void) pthread_mutex_unlock(&w->mutex);
+        (void) pthread_join(w->thread, NULL);
+        return true;
+    }
+
+    fig_log_warn("store %s: closed while another process has the lock%s",
+                 store->path, TAILQ_EMPTY(&w->later) ? ""
+                 : "; writes that nobody waits for were not done");
+
+    TAILQ_CONCAT(&rest, &w->later, next);
+    fig_sqlite_queue_finish_locked(w, &rest, FIG_BUSY);
+    w->abandoned = true;
+    (void) pthread_detach(w->thread);
     (void) pthread_mutex_unlock(&w->mutex);
 
-    if (stuck) {
-        (void) pthread_cancel(w->thread);
-    }
-
-    (void) pthread_join(w->thread, NULL);
-    w->started = false;
-
-    TAILQ_INIT(&rest);
-    TAILQ_CONCAT(&rest, &w->later, next);
-
-    if (!TAILQ_EMPTY(&rest)) {
-        fig_log_warn("store %s: locked by another process, writes that "
-                     "nobody waits for were not done", store->path);
-        fig_sqlite_queue_finish(store, &rest, FIG_BUSY);
-    }
+    return false;
 }
 
 
@@ -135,10 +137,12 @@ writer_main(void *data)
 
     w = &store->writer;
 
-    (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-
     while (writer_wait(w)) {
-        writer_cycle(store);
+
+        if (!writer_cycle(store)) {
+            fig_sqlite_finish(store);
+            return NULL;
+        }
     }
 
     (void) pthread_mutex_lock(&w->mutex);
@@ -185,7 +189,7 @@ writer_wait(fig_sqlite_writer_t *w)
 
 
 static bool
-writer_lock(fig_sqlite_t *store)
+writer_lock(fig_sqlite_t *store, bool *abandoned)
 {
     bool                  got;
     fig_sqlite_writer_t  *w;
@@ -196,27 +200,26 @@ writer_lock(fig_sqlite_t *store)
     w->blocked = fig_clock_us();
     (void) pthread_mutex_unlock(&w->mutex);
 
-    (void) pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     got = fig_sqlite_lock_take(&store->lock);
-    (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-
-    if (!got) {
-        fig_log_errno("cannot lock %s", store->lock.path);
-    }
 
     (void) pthread_mutex_lock(&w->mutex);
     w->blocked = 0;
+    *abandoned = w->abandoned;
     (void) pthread_mutex_unlock(&w->mutex);
 
     return got;
 }
 
 
-static void
+/*
+ * False: the store was closed meanwhile and is the thread's own.
+ */
+
+static bool
 writer_cycle(fig_sqlite_t *store)
 {
     int                   rc;
-    bool                  full;
+    bool                  full, got, abandoned;
     fig_status_t          status;
     fig_sqlite_queue_t    batch;
     fig_sqlite_writer_t  *w;
@@ -224,10 +227,17 @@ writer_cycle(fig_sqlite_t *store)
     w = &store->writer;
     TAILQ_INIT(&batch);
 
-    if (!writer_lock(store)) {
+    got = writer_lock(store, &abandoned);
+
+    if (abandoned) {
+        fig_sqlite_lock_drop(&store->lock);
+        return false;
+    }
+
+    if (!got) {
         fig_sqlite_queue_take(store, &batch);
         fig_sqlite_queue_finish(store, &batch, FIG_ERROR);
-        return;
+        return true;
     }
 
     rc = fig_sqlite_run(w->ops.begin);
@@ -235,7 +245,7 @@ writer_cycle(fig_sqlite_t *store)
     if ((rc & 0xff) == SQLITE_BUSY) {
         /* somebody without the write lock; callers give up by themselves */
         fig_sqlite_lock_drop(&store->lock);
-        return;
+        return true;
     }
 
     fig_sqlite_queue_take(store, &batch);
@@ -255,6 +265,8 @@ writer_cycle(fig_sqlite_t *store)
         writer_checkpoint(store);
         fig_sqlite_lock_drop(&store->lock);
     }
+
+    return true;
 }
 
 

@@ -5,8 +5,8 @@
 
 
 /*
- * SQLite's store when processes die, freeze or compete, and when the disk is
- * full.  FICUS_SEED repeats what was random.
+ * SQLite's store when processes die, freeze or compete.  FICUS_SEED repeats
+ * what was random.
  */
 
 
@@ -14,18 +14,11 @@
 #include "fig_log.h"
 #include "fig_metrics.h"
 #include "fig_store_sqlite.h"
-#include "unit.h"
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -550,234 +543,6 @@ START_TEST(test_stopped_and_continued)
 END_TEST
 
 
-static fig_status_t
-put_big(int n, fig_op_t *op)
-{
-    char         id[32];
-    static char  body[256 * 1024];
-
-    memset(body, 'a' + n % 26, sizeof(body));
-    (void) snprintf(id, sizeof(id), "big-%d", n);
-
-    *op = op_put(id, 0, id, "Bern", NULL);
-    op->doc.body.data = body;
-    op->doc.body.len = sizeof(body);
-
-    return fig_store_write(store, op, 1);
-}
-
-
-/* returns how many fitted; each of them is whole, the next one is not there */
-
-static int
-fill_up(void)
-{
-    int           i, n;
-    char          id[32];
-    fig_op_t      op;
-    fig_doc_t     doc;
-    fig_status_t  rc;
-
-    rc = FIG_OK;
-
-    for (n = 0; n < 1000 && rc == FIG_OK; n++) {
-        rc = put_big(n, &op);
-    }
-
-    ck_assert_int_eq(rc, FIG_FULL);
-    ck_assert_int_eq(op.status, FIG_FULL);
-    n--;
-    ck_assert_int_gt(n, 0);
-
-    for (i = 0; i <= n; i++) {
-        fig_arena_reset(arena);
-        (void) snprintf(id, sizeof(id), "big-%d", i);
-
-        if (i == n) {
-            ck_assert_uint_eq(doc_ver(id), 0);
-            break;
-        }
-
-        doc = doc_get(&users, id);
-        ck_assert_uint_eq(doc.body.len, 256 * 1024);
-        ck_assert_int_eq(doc.body.data[0], 'a' + i % 26);
-        ck_assert_int_eq(doc.body.data[doc.body.len - 1], 'a' + i % 26);
-    }
-
-    return n;
-}
-
-
-static void
-works_again(int n)
-{
-    char      id[32];
-    fig_op_t  op;
-
-    ck_assert_int_eq(put_big(n, &op), FIG_OK);
-    ck_assert_int_eq(op.status, FIG_OK);
-
-    store_reopen();
-    (void) snprintf(id, sizeof(id), "big-%d", n);
-    ck_assert_uint_eq(doc_ver(id), 1);
-    ck_assert_uint_eq(doc_ver("big-0"), 1);
-}
-
-
-START_TEST(test_limit_of_file_size)
-{
-    int            n;
-    char          *log;
-    struct rlimit  limit;
-
-    setup();
-    (void) signal(SIGXFSZ, SIG_IGN);
-
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = 3 * MB;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-
-    unit_capture(STDERR_FILENO);
-    n = fill_up();
-    log = unit_captured();
-    ck_assert_ptr_nonnull(strstr(log, "cannot be written"));
-    free(log);
-
-    limit.rlim_cur = limit.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    works_again(n);
-
-    teardown();
-}
-END_TEST
-
-
-START_TEST(test_full_disk)
-{
-    int    n;
-    char  *mark, *directory;
-
-    setup();
-    fig_store_close(store);
-    store = NULL;
-    directory = directory_file(".");
-
-    if (unshare(CLONE_NEWNS) != 0
-        || mount("none", "/", NULL, MS_REC|MS_PRIVATE, NULL) != 0
-        || mount("none", directory, "tmpfs", 0, "size=4m") != 0)
-    {
-        (void) fprintf(stderr, "SKIPPED: no mounting here\n");
-
-    } else {
-        ck_assert_int_eq(fig_store_open(&conf, collections, &store), FIG_OK);
-        n = fill_up();
-
-        mark = directory_file("store.db.lock");
-        ck_assert_int_eq(access(mark, F_OK), 0);
-        free(mark);
-
-        /* reading goes on, and so do writes with more space */
-        ck_assert_uint_eq(doc_ver("big-0"), 1);
-        ck_assert_int_eq(mount("none", directory, "tmpfs", MS_REMOUNT,
-                               "size=64m"), 0);
-        works_again(n);
-
-        ck_assert_int_eq(mount("none", directory, "tmpfs",
-                               MS_REMOUNT|MS_RDONLY, "size=64m"), -1);
-        fig_store_close(store);
-        store = NULL;
-
-        ck_assert_int_eq(mount("none", directory, "tmpfs",
-                               MS_REMOUNT|MS_RDONLY, "size=64m"), 0);
-        ck_assert_int_eq(fig_store_open(&conf, collections, &store),
-                         FIG_ERROR);
-        ck_assert_int_eq(umount2(directory, MNT_DETACH), 0);
-    }
-
-    free(directory);
-    teardown();
-}
-END_TEST
-
-
-static atomic_bool  stop;
-
-
-static void *
-keep_reading(void *data)
-{
-    fig_page_t    page;
-    fig_query_t   query;
-    fig_arena_t  *own;
-
-    own = fig_arena_create(64 * 1024, 8 * MB);
-    query = query_all(100);
-
-    while (!atomic_load(&stop)) {
-        fig_arena_reset(own);
-        ck_assert_int_eq(fig_store_list(store, &users, &query, own, &page),
-                         FIG_OK);
-    }
-
-    fig_arena_destroy(own);
-
-    return data;
-}
-
-
-/* 50,000 writes; the second time with somebody reading at any moment */
-
-START_TEST(test_log_stays_small)
-{
-    int          i, k, readers;
-    char        *wal, id[50][16];
-    off_t        most;
-    fig_op_t     ops[50];
-    pthread_t    threads[4];
-    struct stat  st;
-
-    setup();
-    wal = directory_file("store.db-wal");
-    most = 0;
-    readers = _i ? 4 : 0;
-    atomic_store(&stop, false);
-
-    for (i = 0; i < readers; i++) {
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_reading, NULL),
-                         0);
-    }
-
-    for (i = 0; i < 1000; i++) {
-
-        for (k = 0; k < 50; k++) {
-            (void) snprintf(id[k], sizeof(id[k]), "u%u", chance(20000));
-            ops[k] = op_raise(id[k], (uint64_t) i * 50 + (uint64_t) k + 1,
-                              "some body that is not empty");
-            ops[k].doc.keys[1] = fig_str_from(id[k]);
-        }
-
-        ck_assert_int_eq(fig_store_write(store, ops, 50), FIG_OK);
-        ck_assert_int_eq(stat(wal, &st), 0);
-        most = st.st_size > most ? st.st_size : most;
-    }
-
-    atomic_store(&stop, true);
-
-    for (i = 0; i < readers; i++) {
-        (void) pthread_join(threads[i], NULL);
-    }
-
-    (void) fprintf(stderr, "the log had %lld bytes at most\n",
-                   (long long) most);
-    ck_assert_int_gt(most, 0);
-    ck_assert_int_lt(most, (off_t) ((readers ? 100 : 8) * MB));
-
-    free(wal);
-    teardown();
-}
-END_TEST
-
-
 static void
 add(TCase *tc)
 {
@@ -787,9 +552,6 @@ add(TCase *tc)
     tcase_add_test(tc, test_close_and_open_while_locked);
     tcase_add_test(tc, test_open_of_a_new_collection_while_locked);
     tcase_add_test(tc, test_stopped_and_continued);
-    tcase_add_test(tc, test_limit_of_file_size);
-    tcase_add_test(tc, test_full_disk);
-    tcase_add_loop_test(tc, test_log_stays_small, 0, 2);
 }
 
 
