@@ -280,6 +280,11 @@ START_TEST(test_clock)
 END_TEST
 
 
+/* they begin together, or the first might be through before the last begins */
+
+static pthread_barrier_t  barrier;
+
+
 static void *
 count(void *data)
 {
@@ -289,6 +294,8 @@ count(void *data)
 
     c = fig_counter("c_total", "Counts.", "");
     h = fig_histogram("h", "Takes.", "");
+
+    (void) pthread_barrier_wait(&barrier);
 
     for (i = 0; i < ADDITIONS; i++) {
         fig_counter_add(c, 3);
@@ -308,6 +315,8 @@ scrape(void *data)
 
     value = 1;
 
+    (void) pthread_barrier_wait(&barrier);
+
     for (i = 0; i < 50; i++) {
         fig_buf_init(&out, 100000);
         fig_gauge("g", "Is g.", "", read_gauge, &value);
@@ -325,6 +334,8 @@ START_TEST(test_threads)
     int         i;
     fig_buf_t   out;
     pthread_t   thread[THREADS];
+
+    ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, THREADS), 0);
 
     for (i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_create(&thread[i], NULL,
