@@ -4,16 +4,13 @@
  */
 
 
-/* The responder over its sockets. */
+/* Requests and answers over a real socket. */
 
 
-#include "fcgi_client.h"
-#include "fig_fcgi.h"
+#include "fcgi_server.h"
 #include "fig_metrics.h"
 #include "unit.h"
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,108 +18,7 @@
 #include <unistd.h>
 
 
-#define BIG      3000000
-#define MANY     200
-#define THREADS  8
-
-
-static fig_fcgi_t         *fcgi;
-static fcgi_place_t        place;
-static fig_fcgi_conf_t     conf;
-
-static _Atomic(int)        handled;
-static pthread_barrier_t   barrier;
-
-
-/* what the paths do */
-
-static void
-handle(void *data, fig_request_t *request, fig_response_t *response)
-{
-    char    *big;
-    size_t   i;
-
-    (void) atomic_fetch_add(&handled, 1);
-    ck_assert_ptr_eq(data, &handled);
-
-    if (fig_str_eq(request->path, FIG_STR("/big"))) {
-        big = fig_arena_alloc(request->arena, BIG);
-        ck_assert_ptr_nonnull(big);
-
-        for (i = 0; i < BIG; i++) {
-            big[i] = (char) ('a' + i % 23);
-        }
-
-        response->body.len = BIG;
-        response->body.data = big;
-
-    } else if (fig_str_eq(request->path, FIG_STR("/empty"))) {
-        response->status = 204;
-
-    } else if (fig_str_eq(request->path, FIG_STR("/same"))) {
-        response->status = 304;
-        fig_response_header(response, "ETag", "\"1\"");
-        response->body = FIG_STR("never seen");
-
-    } else if (fig_str_eq(request->path, FIG_STR("/headers"))) {
-        for (i = 0; i < FIG_HTTP_HEADERS; i++) {
-            fig_response_header(response, "A", "%zu", i);
-        }
-
-    } else if (fig_str_eq(request->path, FIG_STR("/meet"))) {
-        (void) pthread_barrier_wait(&barrier);
-
-    } else {
-        fig_response_header(response, "X-Test", "yes");
-        response->body = fig_arena_printf(request->arena, "%.*s %zu%s",
-                                          (int) request->path.len,
-                                          request->path.data,
-                                          request->body.len,
-                                          request->too_large ? " large" : "");
-    }
-}
-
-
-static void
-defaults(void)
-{
-    fcgi_place(&place);
-
-    conf.listen = place.path;
-    conf.mode = 0600;
-    conf.threads = THREADS;
-    conf.max_body = 1048576;
-    conf.max_connections = 1024;
-    conf.read_timeout = 10000;
-}
-
-
-static void
-start(void)
-{
-    ck_assert_int_eq(fig_fcgi_open(&conf, handle, &handled, &fcgi), FIG_OK);
-}
-
-
-static void
-stop(void)
-{
-    ck_assert_int_eq(fig_fcgi_stop(fcgi, 10000), FIG_OK);
-    fig_fcgi_close(fcgi);
-    fcgi_place_remove(&place);
-}
-
-
-static int
-client(void)
-{
-    int  fd;
-
-    fd = fcgi_connect(place.path);
-    ck_assert_int_ne(fd, -1);
-
-    return fd;
-}
+#define MANY  200
 
 
 static void
@@ -162,9 +58,9 @@ START_TEST(test_kept)
     int            fd, i;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
 
     for (i = 0; i < 100; i++) {
         fcgi_exchange(fd, 1, "GET", "/x", &answer);
@@ -175,7 +71,7 @@ START_TEST(test_kept)
     }
 
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -185,16 +81,16 @@ START_TEST(test_not_kept)
     int            fd;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
 
     fcgi_exchange(fd, 0, "GET", "/x", &answer);
     is_answer(&answer, 200, "/x 0");
     ck_assert(fcgi_is_closed(fd));
 
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -206,9 +102,9 @@ START_TEST(test_pipelined)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
 
     for (i = 0; i < 20; i++) {
@@ -227,7 +123,7 @@ START_TEST(test_pipelined)
     ck_assert(fcgi_is_closed(fd));
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -239,9 +135,9 @@ START_TEST(test_bytes_one_by_one)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
     fcgi_request(&bytes, 1, "PUT", "/x", "abc", 3);
 
@@ -254,7 +150,7 @@ START_TEST(test_bytes_one_by_one)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -264,9 +160,9 @@ START_TEST(test_no_body)
     int            fd;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
 
     fcgi_exchange(fd, 1, "HEAD", "/x", &answer);
     ck_assert(fcgi_has_header(&answer, "Content-Length: 4"));
@@ -282,7 +178,7 @@ START_TEST(test_no_body)
     is_answer(&answer, 304, "");
 
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -292,16 +188,16 @@ START_TEST(test_headers_over_bound)
     int            fd;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
 
     fcgi_exchange(fd, 1, "GET", "/headers", &answer);
     ck_assert_ptr_nonnull(strstr(answer.body.data, "internal-error"));
     is_answer(&answer, 500, NULL);
 
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -312,10 +208,10 @@ is_big(const fcgi_answer_t *answer)
     size_t  i;
 
     ck_assert_uint_eq(answer->status, 200);
-    ck_assert_uint_eq(answer->body.len, BIG);
-    ck_assert_uint_ge(answer->records, BIG / 65535);
+    ck_assert_uint_eq(answer->body.len, SERVER_BIG);
+    ck_assert_uint_ge(answer->records, SERVER_BIG / 65535);
 
-    for (i = 0; i < BIG; i++) {
+    for (i = 0; i < SERVER_BIG; i++) {
         if (answer->body.data[i] != (char) ('a' + i % 23)) {
             ck_abort_msg("byte %zu", i);
         }
@@ -331,11 +227,11 @@ START_TEST(test_big_answer)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
+    server_setup();
+    server_start();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
     fcgi_request(&bytes, 1, "GET", "/big", NULL, 0);
-    fd = client();
+    fd = server_client();
     small = 4096;
     (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 
@@ -349,7 +245,7 @@ START_TEST(test_big_answer)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -362,17 +258,17 @@ START_TEST(test_no_reader)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    conf.threads = 1;
-    conf.read_timeout = 50;
-    start();
+    server_setup();
+    server_conf.threads = 1;
+    server_conf.read_timeout = 50;
+    server_start();
 
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
     fcgi_request(&bytes, 1, "GET", "/big", NULL, 0);
-    fd = client();
+    fd = server_client();
     fcgi_send(fd, &bytes);
 
-    other = client();
+    other = server_client();
     fcgi_exchange(other, 1, "GET", "/x", &answer);
     is_answer(&answer, 200, "/x 0");
 
@@ -383,7 +279,7 @@ START_TEST(test_no_reader)
     fig_buf_clear(&bytes);
     (void) close(fd);
     (void) close(other);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -395,20 +291,20 @@ START_TEST(test_big_body)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
-    body = calloc(1, BIG);
+    body = calloc(1, SERVER_BIG);
     ck_assert_ptr_nonnull(body);
 
-    fcgi_request(&bytes, 1, "PUT", "/x", body, conf.max_body);
+    fcgi_request(&bytes, 1, "PUT", "/x", body, server_conf.max_body);
     fcgi_send(fd, &bytes);
     fcgi_answer(fd, &answer);
     is_answer(&answer, 200, "/x 1048576");
 
     fig_buf_reset(&bytes);
-    fcgi_request(&bytes, 1, "PUT", "/x", body, BIG);
+    fcgi_request(&bytes, 1, "PUT", "/x", body, SERVER_BIG);
     fcgi_send(fd, &bytes);
     fcgi_answer(fd, &answer);
     is_answer(&answer, 200, "/x 0 large");
@@ -419,7 +315,7 @@ START_TEST(test_big_body)
     free(body);
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -432,9 +328,9 @@ START_TEST(test_refused)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
 
     fcgi_begin(&bytes, 1, FIG_FCGI_RESPONDER, 1);
@@ -444,7 +340,7 @@ START_TEST(test_refused)
     fcgi_answer(fd, &answer);
     is_answer(&answer, 400, NULL);
 
-    ck_assert_int_eq(atomic_load(&handled), 0);
+    ck_assert_int_eq(atomic_load(&server_handled), 0);
     refused("request", "1");
 
     fcgi_exchange(fd, 1, "GET", "/x", &answer);
@@ -452,7 +348,7 @@ START_TEST(test_refused)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -463,9 +359,9 @@ START_TEST(test_management)
     fig_buf_t      bytes;
     unsigned char  reply[16];
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
 
     fcgi_record(&bytes, 77, 0, NULL, 0);
@@ -475,7 +371,7 @@ START_TEST(test_management)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -486,9 +382,9 @@ START_TEST(test_aborted)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
 
     fcgi_begin(&bytes, 1, FIG_FCGI_RESPONDER, 1);
@@ -501,11 +397,11 @@ START_TEST(test_aborted)
 
     fcgi_exchange(fd, 1, "GET", "/x", &answer);
     is_answer(&answer, 200, "/x 0");
-    ck_assert_int_eq(atomic_load(&handled), 1);
+    ck_assert_int_eq(atomic_load(&server_handled), 1);
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -519,10 +415,10 @@ START_TEST(test_garbage)
     fcgi_answer_t  answer;
 
     unit_capture(STDERR_FILENO);
-    defaults();
-    start();
-    fd = client();
-    other = client();
+    server_setup();
+    server_start();
+    fd = server_client();
+    other = server_client();
 
     fcgi_exchange(other, 1, "GET", "/x", &answer);
     is_answer(&answer, 200, "/x 0");
@@ -536,7 +432,7 @@ START_TEST(test_garbage)
 
     (void) close(fd);
     (void) close(other);
-    stop();
+    server_stop();
 
     text = unit_captured();
     ck_assert_ptr_nonnull(strstr(text, "does not speak FastCGI"));
@@ -553,28 +449,28 @@ START_TEST(test_peer_gone)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
+    server_setup();
+    server_start();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
     fcgi_request(&bytes, 1, "GET", "/big", NULL, 0);
 
     for (i = 0; i < 20; i++) {
-        fd = client();
+        fd = server_client();
         fcgi_send(fd, &bytes);
         (void) close(fd);
 
-        fd = client();
+        fd = server_client();
         ck_assert_int_eq(send(fd, bytes.data, 30, MSG_NOSIGNAL), 30);
         (void) close(fd);
     }
 
-    fd = client();
+    fd = server_client();
     fcgi_exchange(fd, 1, "GET", "/x", &answer);
     is_answer(&answer, 200, "/x 0");
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -588,13 +484,13 @@ START_TEST(test_many)
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
+    server_setup();
+    server_start();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
     fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
 
     for (i = 0; i < MANY; i++) {
-        fd[i] = client();
+        fd[i] = server_client();
     }
 
     for (j = 0; j < 5; j++) {
@@ -612,41 +508,49 @@ START_TEST(test_many)
         (void) close(fd[i]);
     }
 
-    ck_assert_int_eq(atomic_load(&handled), 5 * MANY);
+    ck_assert_int_eq(atomic_load(&server_handled), 5 * MANY);
     fig_buf_clear(&bytes);
-    stop();
+    server_stop();
 }
 END_TEST
 
 
-/* they meet: so all threads are at work at once */
+/* all threads are at the gate at once */
 
 START_TEST(test_all_threads)
 {
     int            i;
-    int            fd[THREADS];
+    int            fd[SERVER_THREADS];
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
-    defaults();
-    ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, THREADS), 0);
-    start();
+    server_setup();
+    server_start();
     fig_buf_init(&bytes, FCGI_CLIENT_MAX);
-    fcgi_request(&bytes, 1, "GET", "/meet", NULL, 0);
+    fcgi_request(&bytes, 1, "GET", "/wait", NULL, 0);
 
-    for (i = 0; i < THREADS; i++) {
-        fd[i] = client();
+    for (i = 0; i < SERVER_THREADS; i++) {
+        fd[i] = server_client();
         fcgi_send(fd[i], &bytes);
     }
 
-    for (i = 0; i < THREADS; i++) {
+    for (i = 0; i < 2000 && atomic_load(&server_waiting) < SERVER_THREADS;
+         i++)
+    {
+        (void) poll(NULL, 0, 5);
+    }
+
+    ck_assert_int_eq(atomic_load(&server_waiting), SERVER_THREADS);
+    atomic_store(&server_gate, 1);
+
+    for (i = 0; i < SERVER_THREADS; i++) {
         fcgi_answer(fd[i], &answer);
         is_answer(&answer, 200, "");
         (void) close(fd[i]);
     }
 
     fig_buf_clear(&bytes);
-    stop();
+    server_stop();
 }
 END_TEST
 

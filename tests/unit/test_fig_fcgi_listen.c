@@ -7,15 +7,11 @@
 /* The responder's sockets, limits of time and number, and its end. */
 
 
-#include "fcgi_client.h"
-#include "fig_fcgi.h"
-#include "fig_metrics.h"
+#include "fcgi_server.h"
 #include "unit.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,108 +21,23 @@
 #include <unistd.h>
 
 
-static const char       *path;
-static fig_fcgi_t       *fcgi;
-static fcgi_place_t      place;
-static fig_fcgi_conf_t   conf;
-
-static _Atomic(int)      waiting;
-static _Atomic(int)      gate;           /* "/wait" waits till it is open */
-
-
-static void
-handle(void *data, fig_request_t *request, fig_response_t *response)
-{
-    response->body = FIG_STR("{}");
-
-    if (fig_str_eq(request->path, FIG_STR("/wait"))) {
-        (void) atomic_fetch_add(&waiting, 1);
-
-        while (!atomic_load(&gate)) {
-            (void) poll(NULL, 0, 5);
-        }
-    }
-}
-
-
-static void
-defaults(void)
-{
-    fcgi_place(&place);
-    path = place.path;
-
-    conf.listen = path;
-    conf.mode = 0600;
-    conf.threads = 4;
-    conf.max_body = 1048576;
-    conf.max_connections = 1024;
-    conf.read_timeout = 10000;
-}
-
-
-static void
-start(void)
-{
-    ck_assert_int_eq(fig_fcgi_open(&conf, handle, NULL, &fcgi), FIG_OK);
-}
-
-
-static void
-stop(void)
-{
-    ck_assert_int_eq(fig_fcgi_stop(fcgi, 10000), FIG_OK);
-    fig_fcgi_close(fcgi);
-}
-
-
-static void
-cleanup(void)
-{
-    fcgi_place_remove(&place);
-}
-
-
-static int
-client(void)
-{
-    int  fd;
-
-    fd = fcgi_connect(path);
-    ck_assert_int_ne(fd, -1);
-
-    return fd;
-}
-
-
-static void
-gets(int fd, unsigned status)
-{
-    fcgi_answer_t  answer;
-
-    fcgi_exchange(fd, 1, "GET", "/x", &answer);
-    ck_assert(answer.ended);
-    ck_assert_uint_eq(answer.status, status);
-    fcgi_answer_clear(&answer);
-}
-
-
 static void
 begin_waiting(int fd)
 {
     int        i, n;
     fig_buf_t  bytes;
 
-    n = atomic_load(&waiting);
+    n = atomic_load(&server_waiting);
     fig_buf_init(&bytes, 65536);
     fcgi_request(&bytes, 1, "GET", "/wait", NULL, 0);
     fcgi_send(fd, &bytes);
     fig_buf_clear(&bytes);
 
-    for (i = 0; i < 1000 && atomic_load(&waiting) == n; i++) {
+    for (i = 0; i < 1000 && atomic_load(&server_waiting) == n; i++) {
         (void) poll(NULL, 0, 5);
     }
 
-    ck_assert_int_eq(atomic_load(&waiting), n + 1);
+    ck_assert_int_eq(atomic_load(&server_waiting), n + 1);
 }
 
 
@@ -136,19 +47,21 @@ static void
 fails(const char *address, const char *what)
 {
     char        *text;
-    const char  *old;
+    fig_fcgi_t  *first;
+    const char  *own;
 
-    old = conf.listen;
-    conf.listen = address;
+    own = server_conf.listen;
+    first = server;
 
     unit_capture(STDERR_FILENO);
-    ck_assert_int_eq(fig_fcgi_open(&conf, handle, NULL, &fcgi), FIG_ERROR);
-    ck_assert_ptr_null(fcgi);
+    server_open(address, FIG_ERROR);
+    ck_assert_ptr_null(server);
     text = unit_captured();
 
     ck_assert_msg(strstr(text, what) != NULL, "%s", text);
 
-    conf.listen = old;
+    server_conf.listen = own;
+    server = first;
     free(text);
 }
 
@@ -157,17 +70,17 @@ START_TEST(test_mode)
 {
     struct stat  st;
 
-    defaults();
+    server_setup();
     (void) umask(0177);
-    conf.mode = 0660;
-    start();
+    server_conf.mode = 0660;
+    server_start();
 
-    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(stat(server_place.path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0660);
 
-    stop();
-    ck_assert_int_eq(stat(path, &st), -1);
-    cleanup();
+    server_stop();
+    ck_assert_int_eq(stat(server_place.path, &st), -1);
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
@@ -177,42 +90,36 @@ START_TEST(test_stale_socket)
     int                 fd;
     struct sockaddr_un  sun;
 
-    defaults();
+    server_setup();
     memset(&sun, 0, sizeof(sun));
     sun.sun_family = AF_UNIX;
-    memcpy(sun.sun_path, path, strlen(path));
+    memcpy(sun.sun_path, server_place.path, strlen(server_place.path));
 
     fd = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *) &sun, sizeof(sun)), 0);
     (void) close(fd);
 
-    start();
-    fd = client();
-    gets(fd, 200);
+    server_start();
+    fd = server_client();
+    server_gets(fd, 200);
     (void) close(fd);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
 
 START_TEST(test_socket_in_use)
 {
-    int          fd;
-    fig_fcgi_t  *first;
+    int  fd;
 
-    defaults();
-    start();
-    first = fcgi;
+    server_setup();
+    server_start();
+    fails(server_place.path, "another process does");
 
-    fails(path, "another process does");
-
-    fcgi = first;
-    fd = client();
-    gets(fd, 200);
+    fd = server_client();
+    server_gets(fd, 200);
     (void) close(fd);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -222,16 +129,16 @@ START_TEST(test_no_socket)
     FILE         *file;
     struct stat   st;
 
-    defaults();
-    file = fopen(path, "w");
+    server_setup();
+    file = fopen(server_place.path, "w");
     ck_assert_ptr_nonnull(file);
     ck_assert_int_eq(fputs("precious", file) >= 0, 1);
     (void) fclose(file);
 
-    fails(path, "it exists and is no socket");
-    ck_assert_int_eq(stat(path, &st), 0);
+    fails(server_place.path, "it exists and is no socket");
+    ck_assert_int_eq(stat(server_place.path, &st), 0);
     ck_assert_int_eq(st.st_size, 8);
-    cleanup();
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
@@ -240,7 +147,7 @@ START_TEST(test_bad_addresses)
 {
     char  longest[110];
 
-    defaults();
+    server_setup();
     memset(longest, 'x', sizeof(longest));
     longest[0] = '/';
     longest[108] = '\0';
@@ -254,7 +161,7 @@ START_TEST(test_bad_addresses)
     fails("127.0.0.1:x", "HOST:PORT");
     fails(":80", "HOST:PORT");
     fails("192.0.2.1:1", "Cannot assign requested address");
-    cleanup();
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
@@ -266,21 +173,20 @@ START_TEST(test_path_taken_over)
     int          fd;
     fig_fcgi_t  *first;
 
-    defaults();
-    start();
-    first = fcgi;
+    server_setup();
+    server_start();
+    first = server;
 
-    ck_assert_int_eq(unlink(path), 0);
-    start();
+    ck_assert_int_eq(unlink(server_place.path), 0);
+    server_start();
 
     ck_assert_int_eq(fig_fcgi_stop(first, 1000), FIG_OK);
     fig_fcgi_close(first);
 
-    fd = client();
-    gets(fd, 200);
+    fd = server_client();
+    server_gets(fd, 200);
     (void) close(fd);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -311,27 +217,21 @@ START_TEST(test_tcp)
 {
     int                 fd;
     char                address[32];
-    fig_fcgi_t         *first;
     struct sockaddr_in  sin;
 
-    defaults();
+    server_setup();
     (void) snprintf(address, sizeof(address), "127.0.0.1:%u",
                     (unsigned) free_port(&sin));
-    conf.listen = address;
-    start();
+    server_conf.listen = address;
+    server_start();
 
     fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *) &sin, sizeof(sin)), 0);
-    gets(fd, 200);
-    gets(fd, 200);
-
-    first = fcgi;
+    server_gets(fd, 200);
+    server_gets(fd, 200);
     fails(address, "Address already in use");
-    fcgi = first;
-
     (void) close(fd);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -341,23 +241,23 @@ START_TEST(test_read_timeout)
     int        begun, fresh, kept;
     fig_buf_t  bytes;
 
-    defaults();
-    conf.read_timeout = 100;
-    start();
+    server_setup();
+    server_conf.read_timeout = 100;
+    server_start();
     fig_buf_init(&bytes, 65536);
     fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
 
-    kept = client();
-    gets(kept, 200);
+    kept = server_client();
+    server_gets(kept, 200);
 
-    fresh = client();
-    begun = client();
+    fresh = server_client();
+    begun = server_client();
     ck_assert_int_eq(send(begun, bytes.data, 20, MSG_NOSIGNAL), 20);
 
     ck_assert(fcgi_is_closed(begun));
     ck_assert(fcgi_is_closed(fresh));
 
-    gets(kept, 200);
+    server_gets(kept, 200);
 
     /* so does one that was kept, and began another request */
 
@@ -368,8 +268,7 @@ START_TEST(test_read_timeout)
     (void) close(begun);
     (void) close(fresh);
     (void) close(kept);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -381,23 +280,22 @@ START_TEST(test_slow_handler)
     int            fd;
     fcgi_answer_t  answer;
 
-    defaults();
-    conf.read_timeout = 50;
-    start();
+    server_setup();
+    server_conf.read_timeout = 50;
+    server_start();
 
-    fd = client();
+    fd = server_client();
     begin_waiting(fd);
     (void) poll(NULL, 0, 200);
-    atomic_store(&gate, 1);
+    atomic_store(&server_gate, 1);
 
     fcgi_answer(fd, &answer);
     ck_assert_uint_eq(answer.status, 200);
     fcgi_answer_clear(&answer);
-    gets(fd, 200);
+    server_gets(fd, 200);
 
     (void) close(fd);
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -408,18 +306,18 @@ START_TEST(test_max_connections)
     int            fd[5];
     fcgi_answer_t  answer;
 
-    defaults();
-    conf.max_connections = 2;
-    start();
+    server_setup();
+    server_conf.max_connections = 2;
+    server_start();
 
     for (i = 0; i < 2; i++) {
-        fd[i] = client();
-        gets(fd[i], 200);
+        fd[i] = server_client();
+        server_gets(fd[i], 200);
     }
 
     /* told so, and closed */
 
-    fd[2] = client();
+    fd[2] = server_client();
     fcgi_exchange(fd[2], 1, "GET", "/x", &answer);
     ck_assert_uint_eq(answer.status, 503);
     ck_assert(fcgi_has_header(&answer, "Retry-After: 1"));
@@ -430,19 +328,18 @@ START_TEST(test_max_connections)
     /* twice as many: not even that */
 
     for (i = 2; i < 5; i++) {
-        fd[i] = client();
+        fd[i] = server_client();
     }
 
     ck_assert(fcgi_is_closed(fd[4]));
-    gets(fd[0], 200);
-    gets(fd[1], 200);
+    server_gets(fd[0], 200);
+    server_gets(fd[1], 200);
 
     for (i = 0; i < 5; i++) {
         (void) close(fd[i]);
     }
 
-    stop();
-    cleanup();
+    server_stop();
 }
 END_TEST
 
@@ -452,7 +349,7 @@ stop_later(void *data)
 {
     fig_status_t  *rc = data;
 
-    *rc = fig_fcgi_stop(fcgi, 10000);
+    *rc = fig_fcgi_stop(server, 10000);
 
     return NULL;
 }
@@ -468,17 +365,17 @@ START_TEST(test_stop)
     fig_status_t   rc;
     fcgi_answer_t  answer;
 
-    defaults();
-    start();
+    server_setup();
+    server_start();
     fig_buf_init(&bytes, 65536);
     fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
 
-    idle = client();
-    gets(idle, 200);
-    half = client();
-    gets(half, 200);
+    idle = server_client();
+    server_gets(idle, 200);
+    half = server_client();
+    server_gets(half, 200);
     ck_assert_int_eq(send(half, bytes.data, 20, MSG_NOSIGNAL), 20);
-    running = client();
+    running = server_client();
     begin_waiting(running);
 
     /* the half request was sent before: it is not far */
@@ -487,11 +384,11 @@ START_TEST(test_stop)
     ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, &rc), 0);
     ck_assert(fcgi_is_closed(idle));
 
-    for (i = 0; i < 1000 && access(path, F_OK) == 0; i++) {
+    for (i = 0; i < 1000 && access(server_place.path, F_OK) == 0; i++) {
         (void) poll(NULL, 0, 5);
     }
 
-    ck_assert_int_eq(fcgi_connect(path), -1);
+    ck_assert_int_eq(fcgi_connect(server_place.path), -1);
 
     /* the rest of the half one comes late, but it comes */
 
@@ -502,7 +399,7 @@ START_TEST(test_stop)
     fcgi_answer_clear(&answer);
     ck_assert(fcgi_is_closed(half));
 
-    atomic_store(&gate, 1);
+    atomic_store(&server_gate, 1);
     fcgi_answer(running, &answer);
     ck_assert_uint_eq(answer.status, 200);
     fcgi_answer_clear(&answer);
@@ -511,12 +408,12 @@ START_TEST(test_stop)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_int_eq(rc, FIG_OK);
 
-    fig_fcgi_close(fcgi);
+    fig_fcgi_close(server);
     fig_buf_clear(&bytes);
     (void) close(idle);
     (void) close(half);
     (void) close(running);
-    cleanup();
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
@@ -532,23 +429,23 @@ START_TEST(test_stop_queued)
     fig_status_t   rc;
     fcgi_answer_t  answer;
 
-    defaults();
-    conf.threads = 1;
-    start();
+    server_setup();
+    server_conf.threads = 1;
+    server_start();
     fig_buf_init(&bytes, 65536);
     fcgi_request(&bytes, 1, "GET", "/x", NULL, 0);
 
-    first = client();
+    first = server_client();
     begin_waiting(first);
 
     for (i = 0; i < 20; i++) {
-        fd[i] = client();
+        fd[i] = server_client();
         fcgi_send(fd[i], &bytes);
     }
 
     ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, &rc), 0);
     (void) poll(NULL, 0, 50);
-    atomic_store(&gate, 1);
+    atomic_store(&server_gate, 1);
 
     for (i = 0; i < 20; i++) {
         fcgi_answer(fd[i], &answer);
@@ -560,10 +457,10 @@ START_TEST(test_stop_queued)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_int_eq(rc, FIG_OK);
 
-    fig_fcgi_close(fcgi);
+    fig_fcgi_close(server);
     fig_buf_clear(&bytes);
     (void) close(first);
-    cleanup();
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
@@ -572,21 +469,21 @@ START_TEST(test_stop_timeout)
 {
     int  fd;
 
-    defaults();
-    start();
-    fd = client();
+    server_setup();
+    server_start();
+    fd = server_client();
     begin_waiting(fd);
 
-    ck_assert_int_eq(fig_fcgi_stop(fcgi, 50), FIG_AGAIN);
+    ck_assert_int_eq(fig_fcgi_stop(server, 50), FIG_AGAIN);
 
     /* and again, when it is done */
 
-    atomic_store(&gate, 1);
-    ck_assert_int_eq(fig_fcgi_stop(fcgi, 10000), FIG_OK);
-    fig_fcgi_close(fcgi);
+    atomic_store(&server_gate, 1);
+    ck_assert_int_eq(fig_fcgi_stop(server, 10000), FIG_OK);
+    fig_fcgi_close(server);
     fig_fcgi_close(NULL);
     (void) close(fd);
-    cleanup();
+    fcgi_place_remove(&server_place);
 }
 END_TEST
 
