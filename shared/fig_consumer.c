@@ -220,7 +220,7 @@ fig_consumer_main(void *data)
         consumer->sub = NULL;
     }
 
-    fig_cursor_save(consumer, true);
+    fig_cursor_keep(consumer);
 
     return NULL;
 }

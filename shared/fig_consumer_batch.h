@@ -84,7 +84,8 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 
 /*
  * fig_consumer_cursor.c.  load: the cursor from the store.  move: forward to a
- * message that was applied.  save: when it is time, or now.  start: compares
+ * message that was applied.  save: when it is time, or now, so that the store
+ * writes it with something else; keep: so that it is durable.  start: compares
  * stream and cursor, and subscribes; FIG_AGAIN, FIG_DECLINED, FIG_ERROR: try
  * again.  look: whether stream and durable still are what they were;
  * FIG_DECLINED: no.
@@ -93,6 +94,7 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 fig_status_t fig_cursor_load(fig_consumer_t *consumer);
 void fig_cursor_move(fig_consumer_t *consumer, uint64_t seq, int64_t time);
 void fig_cursor_save(fig_consumer_t *consumer, bool now);
+void fig_cursor_keep(fig_consumer_t *consumer);
 fig_status_t fig_cursor_start(fig_consumer_t *consumer);
 fig_status_t fig_cursor_look(fig_consumer_t *consumer);
 

@@ -18,6 +18,7 @@
 #define FIG_CURSOR_TEXT  128
 
 
+static void fig_cursor_op(fig_consumer_t *consumer, fig_op_t *op, char *text);
 static void fig_cursor_parse(fig_consumer_t *consumer, fig_str_t body);
 static int64_t fig_cursor_number(fig_json_t *value, const char *name);
 static fig_status_t fig_cursor_compare(fig_consumer_t *consumer,
@@ -117,38 +118,65 @@ fig_cursor_move(fig_consumer_t *consumer, uint64_t seq, int64_t time)
 void
 fig_cursor_save(fig_consumer_t *consumer, bool now)
 {
-    int            n;
-    fig_op_t       op;
-    uint64_t       clock;
-    fig_cursor_t  *cursor;
-    char           text[FIG_CURSOR_TEXT];
+    fig_op_t  op;
+    uint64_t  clock;
+    char      text[FIG_CURSOR_TEXT];
 
     clock = fig_clock_us();
 
-    if (!consumer->unsaved
-        || (!now && clock - consumer->saved < FIG_CURSOR_SAVE))
+    if (consumer->unsaved
+        && (now || clock - consumer->saved >= FIG_CURSOR_SAVE))
     {
+        fig_cursor_op(consumer, &op, text);
+        fig_store_write_later(consumer->store, &op, 1);
+
+        consumer->saved = clock;
+        consumer->unsaved = false;
+    }
+}
+
+
+void
+fig_cursor_keep(fig_consumer_t *consumer)
+{
+    fig_op_t      op;
+    fig_status_t  rc;
+    char          text[FIG_CURSOR_TEXT];
+
+    if (consumer->cursor.created == 0) {
         return;
     }
 
+    fig_cursor_op(consumer, &op, text);
+    rc = fig_store_write(consumer->store, &op, 1);
+
+    if (rc != FIG_OK) {
+        fig_log_warn("can't write cursor %s: %s; some messages will be read "
+                     "again", consumer->conf.durable, fig_status_name(rc));
+    }
+}
+
+
+static void
+fig_cursor_op(fig_consumer_t *consumer, fig_op_t *op, char *text)
+{
+    int            n;
+    fig_cursor_t  *cursor;
+
     cursor = &consumer->cursor;
-    n = snprintf(text, sizeof(text), "{\"created\":%" PRId64 ",\"seq\":%"
+
+    n = snprintf(text, FIG_CURSOR_TEXT, "{\"created\":%" PRId64 ",\"seq\":%"
                  PRIu64 ",\"time\":%" PRId64 "}", cursor->created,
                  cursor->seq, cursor->time);
 
-    memset(&op, 0, sizeof(fig_op_t));
+    memset(op, 0, sizeof(fig_op_t));
 
-    op.kind = FIG_STORE_RAISE;
-    op.collection = consumer->conf.cursors;
-    op.doc.id = fig_str_from(consumer->conf.durable);
-    op.doc.ver = ++cursor->ver;
-    op.doc.body.data = text;
-    op.doc.body.len = (size_t) n;
-
-    fig_store_write_later(consumer->store, &op, 1);
-
-    consumer->saved = clock;
-    consumer->unsaved = false;
+    op->kind = FIG_STORE_RAISE;
+    op->collection = consumer->conf.cursors;
+    op->doc.id = fig_str_from(consumer->conf.durable);
+    op->doc.ver = ++cursor->ver;
+    op->doc.body.data = text;
+    op->doc.body.len = (size_t) n;
 }
 
 
