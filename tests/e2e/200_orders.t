@@ -21,6 +21,7 @@ is_deeply($api->ask('GET', '/api/orders')->{json}, [], 'no orders yet');
 rows();
 optional();
 checks();
+unknown_fields();
 filters();
 
 $api->done;
@@ -190,6 +191,27 @@ sub checks {
     problem($api->ask('PUT', "/api/orders/$order->{orderId}",
             json => { status => undef }), 400, 'invalid', 'status',
         'the status stays');
+}
+
+
+# An order keeps what this service does not know, as v1 does.
+
+sub unknown_fields {
+    my $order = $api->order(email => 'k@example.com', gift => JSON::PP::true(),
+        note => { to => 'Ann', lines => [ 1, 2 ] });
+    my $path = "/api/orders/$order->{orderId}";
+
+    is_deeply($order->{note}, { to => 'Ann', lines => [ 1, 2 ] },
+        'an unknown field is kept');
+    is_deeply($api->ask('PATCH', $path, merge => { note => { to => undef } }
+        )->{json}{note}, { lines => [ 1, 2 ] }, 'and patched');
+    ok(!exists $api->ask('PUT', $path, json => { note => undef })->{json}{note},
+        'and removed');
+
+    creates(400, $_, "no field \"$_\"", $_ => 1)
+        for '', 'version', 'ver', 'deleted', '$a', '_id', 'a.b';
+    problem($api->ask('PUT', $path, json => { _id => 1, version => 2 }), 400,
+        'invalid', '_id version', 'nor in a change');
 }
 
 

@@ -46,7 +46,9 @@ sub change {
 every_way();
 several_in_a_row();
 deleted();
+all_deleted();
 page_of_orders();
+large_documents();
 not_others();
 
 $api->done;
@@ -126,6 +128,41 @@ sub deleted {
         'created again: followed again') for $order, $late;
     change('v2', 'PATCH', $again, deliveryAddress => 'more');
     shows($_, { deliveryAddress => 'more' }, 'and on') for $order, $late;
+}
+
+
+# All users gone at once, and back at once.
+
+sub all_deleted {
+    my @users = map { $api->user } 1 .. 5;
+    my @orders = map { $api->order(userId => $_->{userId}) } @users;
+
+    shows($orders[$_], { email => $users[$_]{email} }, "order $_") for 0 .. 4;
+    is($api->ask('DELETE', '/api/users')->{status}, 200, 'all are deleted');
+
+    my $r = $api->ask('POST', '/api/users/batch', json => [ map { {
+        userId => $_->{userId}, email => "back-$_->{userId}\@example.com",
+        deliveryAddress => "back $_->{userId}" } } @users ]);
+
+    is(scalar(grep { $_->{status} == 201 } @{$r->{json}{results}}), 5,
+        'all are back, by a batch');
+    shows($orders[$_], { email => "back-$users[$_]{userId}\@example.com",
+        deliveryAddress => "back $users[$_]{userId}" }, "order $_ follows")
+        for 0 .. 4;
+}
+
+
+# A user that fills an event of several megabytes.
+
+sub large_documents {
+    my $user = $api->user(arm => 'v1', blob => 'x' x 7_000_000);
+    my $order = $api->order(userId => $user->{userId});
+
+    shows($order, { email => $user->{email} }, 'a large user is known');
+    change('v1', 'PATCH', $user, deliveryAddress => 'large');
+    shows($order, { deliveryAddress => 'large' }, 'and followed');
+    change('v1', 'PATCH', $user, blob => undef, deliveryAddress => 'small');
+    shows($order, { deliveryAddress => 'small' }, 'and small again');
 }
 
 

@@ -14,6 +14,7 @@ use Test::More;
 
 use Ficus::Contract qw(problem unique soon);
 
+use Fcntl qw(F_SETLK F_WRLCK SEEK_SET);
 use Time::HiRes qw(time);
 
 use Ficus::HTTP qw(parallel);
@@ -36,6 +37,7 @@ down(@$_) for @services;
 late();
 dies(@$_) for @services;
 others_go_on();
+busy();
 
 $api->done;
 
@@ -216,4 +218,42 @@ sub others_go_on {
     is($api->ask('GET', '/api/users/back')->{status}, 200,
         'and users are served again');
     $api->let_up;
+}
+
+
+# Somebody holds the lock for writing: 503 after a second, with Retry-After;
+# reading goes on.
+
+sub busy {
+    for my $case ([ 'users', '/api/users', '/api/users/back', 'v1', 'v2' ],
+                  [ 'orders', '/api/orders', $services[2][3], undef ])
+    {
+        my ($data, $list, $one, @arms) = @$case;
+        my ($file) = glob $s->dir . "/data/$data.*lock";
+
+        open my $fh, '+<', $file or die "$file: $!";
+
+        # each byte that can be had, whatever it is for
+        fcntl $fh, F_SETLK, pack 's s x4 q q i x4', F_WRLCK, SEEK_SET, $_, 1, 0
+            for 0 .. 63;
+
+        for my $arm (@arms) {
+            my $name = $arm // $data;
+            my $start = time;
+            my $r = $api->ask('POST', $list, arm => $arm,
+                json => new_one($list));
+
+            problem($r, 503, 'busy', '', "$name: the store is locked");
+            like($r->{headers}{'retry-after'} // '', qr/^\d+$/,
+                "$name: locked: Retry-After");
+            cmp_ok(time - $start, '<', 2.5, "$name: locked: after a second");
+            is($api->ask('GET', $one, arm => $arm)->{status}, 200,
+                "$name: locked: reading goes on");
+        }
+
+        close $fh;
+
+        is($api->ask('POST', $list, arm => $_, json => new_one($list))->{status},
+            201, ($_ // $data) . ': not locked any more') for @arms;
+    }
 }
