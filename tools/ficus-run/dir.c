@@ -138,7 +138,10 @@ run_dir_name(run_conf_t *conf)
 
     for (service = run_services; service->name != NULL; service++) {
         len = strlen(service->name);
-        longest = (len > longest) ? len : longest;
+
+        if (service->data != NULL && len > longest) {
+            longest = len;
+        }
     }
 
     len = strlen(path) + sizeof("/sock/.sock") - 1 + longest;
