@@ -12,7 +12,7 @@
  * A row without a handler belongs to another service; it counts for Allow.
  *
  * Checked in this order: path 404, method 405 with Allow, body 413, type 415.
- * HEAD goes to GET's handler.
+ * HEAD goes to the handler of GET.
  *
  * Metrics: ficus_requests_total{route,method,status}, ficus_request_seconds
  * {route,method}; an unknown path counts as route "other".
