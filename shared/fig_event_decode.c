@@ -46,16 +46,20 @@ fig_event_decode(const fig_topic_t *topic, fig_str_t payload,
     *why = fig_event_envelope(topic, value, event);
 
     if (*why) {
-        json_object_put(value);
-        return FIG_INVALID;
+        rc = FIG_INVALID;
+
+    } else {
+        data = json_object_object_get(value, "data");
+        rc = fig_event_keep(data, arena, event);
+
+        if (rc != FIG_OK) {
+            *why = "out of memory";
+        }
     }
 
-    data = json_object_object_get(value, "data");
-    rc = fig_event_keep(data, arena, event);
-
     if (rc != FIG_OK) {
+        /* it points into the value */
         memset(event, 0, sizeof(fig_event_t));
-        *why = "out of memory";
     }
 
     json_object_put(value);
