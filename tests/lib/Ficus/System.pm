@@ -41,7 +41,9 @@ use Ficus::Run qw(wait_for root);
 sub new {
     my ($class, %opt) = @_;
 
-    my $run = Ficus::Run->new(allow => delete $opt{allow} // []);
+    # to nginx the socket of a worker that starts again is critical
+    my $run = Ficus::Run->new(allow => [ @{delete $opt{allow} // []},
+        qr/connect\(\) to unix:\S+ failed \(2: No such file/ ]);
 
     my $self = bless {
         run => $run,
