@@ -155,7 +155,8 @@ bad('v2', 'empty name', name => '');
 bad('v2', 'name is a number', name => 1);
 bad('v2', 'name with a control character', name => "a\x{1f}");
 
-fine('v2', "phone $_", phone => $_) for '+4930123456', '+12', '+123456789012345';
+fine('v2', "phone $_", phone => $_)
+    for '+4930123456', '+12', '+123456789012345';
 bad('v2', "phone \"$_\"", phone => $_)
     for '4930123456', '+', '+0123456', '+1234567890123456', '+49 30 1', '',
         '+49a', "+491\n";

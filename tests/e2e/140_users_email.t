@@ -112,7 +112,8 @@ sub races {
 
             return $api->system->request('POST', '/api/users',
                 headers => [ 'X-Ficus-Arm' => $i % 2 ? 'v1' : 'v2' ],
-                json => { userId => "id$round", email => "id$round-$i\@a.example",
+                json => { userId => "id$round",
+                    email => "id$round-$i\@a.example",
                     deliveryAddress => 'x' });
         });
 

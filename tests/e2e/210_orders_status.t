@@ -44,7 +44,8 @@ sub order_in {
 
     for my $step (@{$way{$status}}) {
         my $r = $api->ask('PUT', $path, json => { status => $step });
-        is($r->{status}, 200, "on the way to $status: $step") or diag($r->{body});
+        is($r->{status}, 200, "on the way to $status: $step")
+            or diag($r->{body});
     }
 
     return $path;

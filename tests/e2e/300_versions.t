@@ -25,7 +25,8 @@ my @kinds = (
     map({ my $arm = $_; {
         name => "user, $arm",
         arm => $arm,
-        make => sub { my $u = $api->user(arm => $arm, @_); [ $u->{userId}, $u ] },
+        make => sub { my $u = $api->user(arm => $arm, @_);
+            [ $u->{userId}, $u ] },
         list => '/api/users',
         path => sub { "/api/users/$_[0]" },
         id => 'userId',
@@ -100,8 +101,9 @@ sub if_match {
         my $other = '"999999"';
 
         for my $good ($now, '*', "$other, $now", "$now,$other", " $now ") {
-            my $tag = $good eq '*' ? '*'
-                : $good =~ s/\Q$now\E/$api->ask('GET', $path)->{headers}{etag}/er;
+            my $tag = $api->ask('GET', $path)->{headers}{etag};
+            $tag = $good =~ s/\Q$now\E/$tag/r;
+
             my $r = $api->ask(@ask, match => $tag,
                 json => { $k->{field} => 'm' . ++$n });
             is($r->{status}, 200, "$name $tag");
@@ -126,13 +128,15 @@ sub if_match {
         }
 
         my $after = $api->ask('GET', $path);
-        is_deeply($after->{json}, $before->{json}, "$name: nothing has changed");
+        is_deeply($after->{json}, $before->{json},
+            "$name: nothing has changed");
         is($after->{headers}{etag}, $now, "$name: nor its version");
 
         is($api->ask(@ask, match => '"1"', json => { $k->{field} => '' }
             )->{status}, 400, "$name: what is wrong anyway is 400");
         is($api->ask($method, $k->{path}->('nobody'), arm => $k->{arm},
-            match => '*', json => {})->{status}, 404, "$name: * of none is 404");
+            match => '*', json => {})->{status}, 404,
+            "$name: * of none is 404");
     }
 
     my $now = $api->ask('GET', $path)->{headers}{etag};

@@ -16,18 +16,16 @@ use Ficus::Contract qw(problem);
 
 my $api = Ficus::Contract->start;
 
-my @ids = qw(~ _ - . A B Z a a-b a.b a0 a1 a10 a2 aa b z 0 00 1 10 9 B.1 ... .x);
-my @sorted;
-
-# the ids . and - alone are fine but for the first
-@ids = grep { $_ ne '.' } @ids;
-@sorted = sort { $a cmp $b } @ids;
+my @ids = qw(~ _ - A B Z a a-b a.b a0 a1 a10 a2 aa b z 0 00 1 10 9 B.1 ... .x);
+my @sorted = sort { $a cmp $b } @ids;
 
 my %lists = ('/api/users' => 'userId', '/api/orders' => 'orderId');
 
 for my $id (@ids) {
-    $api->user(userId => $id, email => 'p' . unpack('H*', $id) . '@example.com');
-    $api->order(orderId => $id, email => 'same@example.com', productName => $id);
+    $api->user(userId => $id,
+        email => 'p' . unpack('H*', $id) . '@example.com');
+    $api->order(orderId => $id, email => 'same@example.com',
+        productName => $id);
 }
 
 
@@ -40,7 +38,9 @@ sub ids {
 sub next_page {
     my ($r) = @_;
 
-    return ($r->{headers}{link} // '') =~ /^<([^>]*)>; rel="next"$/ ? $1 : undef;
+    my ($path) = ($r->{headers}{link} // '') =~ /^<([^>]*)>; rel="next"$/;
+
+    return $path;
 }
 
 for my $path (sort keys %lists) {

@@ -264,7 +264,8 @@ sub chunked {
 
     $body .= ' ' x ($size - length $body);
     $c->send("PUT /api/users/$user->{userId} HTTP/1.1\r\nHost: localhost\r\n"
-        . "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+        . "Content-Type: application/json\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\n");
 
     while (length $body) {
         my $part = substr $body, 0, 65536, '';

@@ -143,7 +143,8 @@ for my $path ('/api/v1/splits', '/api/v1/splits/users', '/metrics',
               '/api/v1/splits/users/explain?key=a',
               '/api/v1/splits/users/history', '/api/v1/splits/none',
               map({ my $name = $_; map { "/workers/$name/$_" }
-                  qw(healthz readyz metrics none) } qw(users-v1 users-v2 orders)))
+                      qw(healthz readyz metrics none) }
+                  qw(users-v1 users-v2 orders)))
 {
     same_head("admin $path", map { $api->admin($_, $path) } 'HEAD', 'GET');
 }

@@ -253,7 +253,8 @@ sub busy {
 
         close $fh;
 
-        is($api->ask('POST', $list, arm => $_, json => new_one($list))->{status},
-            201, ($_ // $data) . ': not locked any more') for @arms;
+        is($api->ask('POST', $list, arm => $_, json => new_one($list)
+            )->{status}, 201, ($_ // $data) . ': not locked any more')
+            for @arms;
     }
 }

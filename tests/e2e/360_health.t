@@ -48,7 +48,8 @@ for my $name (@workers) {
 sub metric {
     my ($worker, $regex) = @_;
 
-    my $r = $api->admin('GET', $worker ? "/workers/$worker/metrics" : '/metrics');
+    my $r = $api->admin('GET',
+        $worker ? "/workers/$worker/metrics" : '/metrics');
     my $sum = 0;
 
     like($r->{headers}{'content-type'}, qr,^text/plain\b,, 'metrics are text');
@@ -74,8 +75,9 @@ for my $name (@workers) {
 
     for my $line (split /\n/, $text) {
         next if $line =~ /^# (?:HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* \S/;
-        next if $line =~ /^[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^{}]*(?:\{\w+\}[^{}]*)*\})?
-            [ ](?:[-+]?[0-9.]+(?:e[-+]?\d+)?|[+-]?Inf|NaN)$/x;
+        next if $line =~ /^[a-zA-Z_:][a-zA-Z0-9_:]*
+            (?:\{[^{}]*(?:\{\w+\}[^{}]*)*\})?[ ]
+            (?:[-+]?[0-9.]+(?:e[-+]?\d+)?|[+-]?Inf|NaN)$/x;
         fail("$name: a line of metrics: $line");
         last;
     }

@@ -118,7 +118,8 @@ my @kinds = (
             status => 400, slug => 'invalid', field => $field };
     },
     sub { return { ask => [ 'POST', '/api/users', arm => one_of('v1', 'v2'),
-        json => { some('a' .. 'z') => 1 } ], status => 400, slug => 'invalid' } },
+        json => { some('a' .. 'z') => 1 } ], status => 400,
+        slug => 'invalid' } },
     sub { return { ask => [ 'POST', '/api/orders', json => {
         some('a' .. 'z') => some(@letters) } ], status => 400,
         slug => 'invalid' } },
@@ -175,8 +176,8 @@ my @kinds = (
         sub { "GET /api/users HTTP/1.1\r\n\r\n" },
         sub { "GET /api/users HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" },
         sub { "get /api/users HTTP/1.1\r\nHost: a\r\n\r\n" },
-        sub { "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n" },
-        sub { "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n" },
+        sub { "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Length: "
+            . one_of(-1, 'x', '1x', '1 1') . "\r\n\r\n" },
         sub { "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
             . "Content-Length: 2\r\n\r\nab" },
         sub { "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Type: "
@@ -189,14 +190,15 @@ my @kinds = (
         status => 505 } },
     sub { return { raw => "POST /api/users HTTP/1.1\r\nHost: a\r\n"
         . "Transfer-Encoding: gzip\r\n\r\n", status => 501 } },
-    sub { return { raw => 'GET /' . 'x' x 40000 . " HTTP/1.1\r\nHost: a\r\n\r\n",
-        status => 414 } },
+    sub { return { raw => 'GET /' . 'x' x 40000
+        . " HTTP/1.1\r\nHost: a\r\n\r\n", status => 414 } },
     sub { return { raw => "GET /api/users HTTP/1.1\r\nHost: a\r\nX: "
         . 'x' x 40000 . "\r\n\r\n", status => 431 } },
 
     # cut short, and gone
     sub { return { raw => one_of('GET /api/us', "POST /api/users HTTP/1.1\r\n"
-        . "Host: a\r\nContent-Length: 100\r\n\r\n{", "\0" x 10, ''), gone => 1 } },
+        . "Host: a\r\nContent-Length: 100\r\n\r\n{", "\0" x 10, ''),
+        gone => 1 } },
 );
 
 

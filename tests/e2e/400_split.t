@@ -120,7 +120,8 @@ for my $key (map { "user-$_" } 1 .. 200) {
     my $says = $split->explain($key);
     my $is = arm($c, "/api/users/$key");
 
-    is($is, $says->{arm}, "$key goes where explain says") if $is ne $says->{arm};
+    is($is, $says->{arm}, "$key goes where explain says")
+        if $is ne $says->{arm};
     is($says->{arm}, $says->{changes_at} <= 50 ? 'v1' : 'v2',
         "$key: changes_at") if ($says->{changes_at} <= 50) != ($is eq 'v1');
 }

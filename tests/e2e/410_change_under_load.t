@@ -24,7 +24,7 @@ my $seconds = $ENV{FICUS_SANITIZE} ? 3 : 5;
 
 $api->user(userId => 'u1');
 
-# 4 processes with 16 connections each; one more turns P to and fro.  Each
+# 4 processes with 16 connections each; one more turns P up and down.  Each
 # tells what it did when: [ begin, end, arm, status ] and [ begin, end, p ].
 
 my @results = parallel(5, sub {
@@ -110,7 +110,8 @@ sub requests {
         for my $c (@connections) {
             push @begin, time;
             $c->send(@begin % 4
-                ? "GET /api/users/u@{[int rand 1000]} HTTP/1.1\r\nHost: a\r\n\r\n"
+                ? 'GET /api/users/u' . int(rand 1000)
+                    . " HTTP/1.1\r\nHost: a\r\n\r\n"
                 : "POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Type: "
                     . "application/json\r\nContent-Length: 2\r\n\r\n{}");
         }

@@ -81,7 +81,8 @@ for my $round (1, 2) {
     $name = broker_up();
     recovers("in the middle, $round");
     soon(sub { ($api->ask('GET', "/api/orders/$unbound->{orderId}")->{json}
-        {userId} // '') eq $users[-1]{userId} }, "$round: bound when it is back");
+        {userId} // '') eq $users[-1]{userId} },
+        "$round: bound when it is back");
 }
 
 
@@ -183,7 +184,8 @@ sub recovers {
 
     for my $i (0 .. $#orders) {
         soon(sub {
-            my $is = $api->ask('GET', "/api/orders/$orders[$i]{orderId}")->{json};
+            my $path = "/api/orders/$orders[$i]{orderId}";
+            my $is = $api->ask('GET', $path)->{json};
             return ($is->{email} // '') eq $users[$i]{email}
                 && $is->{deliveryAddress} eq $users[$i]{deliveryAddress};
         }, "$when: order $i has caught up");

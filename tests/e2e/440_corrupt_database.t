@@ -38,7 +38,8 @@ for my $name (sort keys %files) {
     for my $case (
         [ 'no database' => 'This is no database. ' x 1000 ],
         [ 'a damaged header' => "\0" x 100 . substr $good, 100 ],
-        [ 'damaged pages' => substr($good, 0, 100) . "\xaa" x (length($good) - 100) ],
+        [ 'damaged pages' => substr($good, 0, 100)
+            . "\xaa" x (length($good) - 100) ],
         [ 'cut off' => substr $good, 0, 4096 + 100 ],
         [ 'a directory' => undef ],
     ) {

@@ -298,7 +298,7 @@ sub seen_all {
 sub routes {
     my %routes;
 
-    for my $file (glob(root() . '/workers/*.c'), glob root() . '/workers/*/*.c') {
+    for my $file (map { glob root() . $_ } '/workers/*.c', '/workers/*/*.c') {
         open my $fh, '<', $file or die "$file: $!";
 
         while (my $line = <$fh>) {

@@ -106,7 +106,8 @@ for my $arm (qw(v1 v2)) {
 
     settle();
     $r = $api->ask('PUT', $path, arm => $arm,
-        headers => [ traceparent => $trace ], json => { email => "new-$id\@example.com" });
+        headers => [ traceparent => $trace ],
+        json => { email => "new-$id\@example.com" });
     $v = version($r);
     until_seen(sub { event('users', $id, $v) }, "$arm: event of a change");
     $event = event('users', $id, $v);
@@ -128,9 +129,11 @@ for my $arm (qw(v1 v2)) {
     until_seen(sub { grep { /^orders\/o-$id\// } keys %by_id },
         "$arm: event of a new order");
     settle();
-    $r = $api->ask('PUT', "/api/orders/o-$id", json => { status => 'Cancelled' });
+    $r = $api->ask('PUT', "/api/orders/o-$id",
+        json => { status => 'Cancelled' });
     $v = version($r);
-    until_seen(sub { event('orders', "o-$id", $v) }, "$arm: event of its status");
+    until_seen(sub { event('orders', "o-$id", $v) },
+        "$arm: event of its status");
     is(event('orders', "o-$id", $v)->{data}{status}, 'Cancelled',
         "$arm: the new state");
 
@@ -201,7 +204,8 @@ for my $message (@events) {
 
     my @wrong = (
         map({ "payload$_" } $schema->check($event, $is->{payload})),
-        map({ "headers$_" } $schema->check($message->{headers}, $is->{headers})),
+        map({ "headers$_" }
+            $schema->check($message->{headers}, $is->{headers})),
         map({ my $parameter = $schema->resolve($item->{parameters}{$_});
             my $value = $_ eq 'change' ? $change : $partition;
             $schema->check($value, $parameter->{schema}) }
@@ -214,7 +218,8 @@ for my $message (@events) {
         ($event->{data}{userId} // '') eq $event->{subject}
             || ($event->{data}{orderId} // '') eq $event->{subject} ? ()
             : 'subject is not the key',
-        $event->{type} eq "ficus.$name.$change" ? () : 'type and subject differ',
+        $event->{type} eq "ficus.$name.$change" ? ()
+            : 'type and subject differ',
         ($change eq 'deleted') == !!$event->{data}{deleted} ? () : 'deleted',
     );
 

@@ -327,7 +327,8 @@ sub _wrong_version {
     my $version = $r->{headers}{'x-service-version'};
     my $users = $port eq 'public' && $path =~ m,^/api/users(?:[/?]|$),;
 
-    return 'X-Service-Version where none belongs' if defined $version && !$users;
+    return 'X-Service-Version where none belongs'
+        if defined $version && !$users;
     return 'no X-Service-Version' if !defined $version && $users
         && $r->{status} !~ /^(?:400|404|405|413|414|431)$/;
 

@@ -40,7 +40,8 @@ sub new {
     }, $class;
 
     $self->_write('CONNECT {"verbose":false,"pedantic":false,'
-        . '"headers":true,"no_responders":true,"lang":"perl"}' . "\r\nPING\r\n");
+        . '"headers":true,"no_responders":true,"lang":"perl"}'
+        . "\r\nPING\r\n");
     $self->_read(5, sub { $self->{pongs} }) or die 'nats-server is silent';
 
     return $self;
@@ -165,7 +166,8 @@ sub _understand {
 
             return if length $self->{buffer} < $line + $size + 2;
 
-            $self->_message($word, \@args, substr $self->{buffer}, $line, $size);
+            $self->_message($word, \@args,
+                substr $self->{buffer}, $line, $size);
             $line += $size + 2;
 
         } elsif ($word eq 'PING') {

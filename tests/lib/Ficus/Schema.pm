@@ -35,8 +35,8 @@ my %keywords = (
     maxLength => sub { _most(length $_[1], $_[2], _is_string($_[1])) },
     minimum => sub { _least($_[1], $_[2], _is_number($_[1])) },
     maximum => sub { _most($_[1], $_[2], _is_number($_[1])) },
-    minItems => sub { _least(scalar @{$_[1]}, $_[2], 1) if ref $_[1] eq 'ARRAY' },
-    maxItems => sub { _most(scalar @{$_[1]}, $_[2], 1) if ref $_[1] eq 'ARRAY' },
+    minItems => sub { _least(_items_of($_[1]), $_[2], ref $_[1] eq 'ARRAY') },
+    maxItems => sub { _most(_items_of($_[1]), $_[2], ref $_[1] eq 'ARRAY') },
     uniqueItems => \&_unique,
     items => \&_items,
     format => \&_format,
@@ -47,7 +47,8 @@ my %keywords = (
 );
 
 my %formats = (
-    'date-time' => qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/,
+    'date-time' => qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?
+        (?:Z|[+-]\d\d:\d\d)$/x,
     email => qr/^[^@\s]+@[^@\s]+$/,
     uri => qr/^[a-z][a-z0-9+.-]*:\S+$/i,
     'uri-reference' => qr/^\S*$/,
@@ -169,7 +170,8 @@ sub _type {
 
     for my $type (ref $types ? @$types : $types) {
         return () if $type eq $is;
-        return () if $type eq 'integer' && $is eq 'number' && $data == int $data;
+        return () if $type eq 'integer' && $is eq 'number'
+            && $data == int $data;
     }
 
     return "is $is, not " . (ref $types ? join '|', @$types : $types);
@@ -212,6 +214,9 @@ sub _format {
 }
 
 
+sub _items_of { return ref $_[0] eq 'ARRAY' ? scalar @{$_[0]} : 0 }
+
+
 sub _least {
     my ($is, $least, $applies) = @_;
 
@@ -232,7 +237,8 @@ sub _unique {
     my %seen;
 
     return () if ref $data ne 'ARRAY' || !$wanted;
-    return map { "$_ twice" } grep { $seen{$_}++ } map { $json->encode($_) } @$data;
+    return map { "$_ twice" } grep { $seen{$_}++ }
+        map { $json->encode($_) } @$data;
 }
 
 
