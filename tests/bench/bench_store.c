@@ -85,6 +85,7 @@ open_store(void)
 
     memset(&conf, 0, sizeof(fig_store_conf_t));
     conf.uri = uri;
+    conf.lock_timeout = 10000;
 
     if (fig_store_open(&conf, collections, &store) != FIG_OK) {
         fail("no store");
