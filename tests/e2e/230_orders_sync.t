@@ -152,10 +152,10 @@ sub all_deleted {
 }
 
 
-# A user that fills an event of several megabytes.
+# A user that fills an event larger than what a broker takes by default.
 
 sub large_documents {
-    my $user = $api->user(arm => 'v1', blob => 'x' x 7_000_000);
+    my $user = $api->user(arm => 'v1', blob => 'x' x 1_500_000);
     my $order = $api->order(userId => $user->{userId});
 
     shows($order, { email => $user->{email} }, 'a large user is known');

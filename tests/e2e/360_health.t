@@ -58,8 +58,10 @@ sub metric {
     return $sum;
 }
 
-my $route = qr/ficus_requests_total\{(?=[^}]*route="\/api\/users\/\{userId\}")
-    (?=[^}]*method="GET")(?=[^}]*status="404")[^}]*\}/x;
+my $labels = qr/(?:[^{}]|\{\w+\})*/;
+my $route = qr/ficus_requests_total\{
+    (?=$labels route="\/api\/users\/\{userId\}")
+    (?=$labels method="GET")(?=$labels status="404") $labels \}/x;
 my $split = qr/ficus_split_requests_total\{(?=[^}]*arm="v1")[^}]*\}/;
 my $before = metric('users-v1', $route);
 my $split_before = metric(undef, $split);
@@ -76,7 +78,7 @@ for my $name (@workers) {
     for my $line (split /\n/, $text) {
         next if $line =~ /^# (?:HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* \S/;
         next if $line =~ /^[a-zA-Z_:][a-zA-Z0-9_:]*
-            (?:\{[^{}]*(?:\{\w+\}[^{}]*)*\})?[ ]
+            (?:\{$labels\})?[ ]
             (?:[-+]?[0-9.]+(?:e[-+]?\d+)?|[+-]?Inf|NaN)$/x;
         fail("$name: a line of metrics: $line");
         last;

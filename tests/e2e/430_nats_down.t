@@ -117,12 +117,15 @@ $started = time;
 $system->stop;
 cmp_ok(time - $started, '<', 15, 'stops without a broker');
 
-broker_up();
+$name = broker_up();
 $system->start;
 soon(sub { ($api->ask('GET', "/api/orders/$order->{orderId}")->{json}
     {deliveryAddress} // '') eq 'over night' },
     'published in the next run');
 
+# nats-server takes a SIGTERM for a failure
+$system->stop;
+$run->stop($name, 'INT');
 $api->done;
 
 
