@@ -27,7 +27,7 @@ static bool demo_in_step(const demo_t *demo, const demo_job_t *job);
 static void demo_add(json_object *body, const char *name, const char *value);
 
 
-void
+bool
 demo_make_user(demo_t *demo, int i)
 {
     json_object  *body;
@@ -39,9 +39,9 @@ demo_make_user(demo_t *demo, int i)
     demo_add(body, "email", user->email);
     demo_add(body, "deliveryAddress", user->address);
 
-    if (demo_ask(demo, DEMO_USER, i, "POST", "users", body) != NULL) {
-        user->user = true;
-    }
+    user->user = demo_ask(demo, DEMO_USER, i, "POST", "users", body) != NULL;
+
+    return user->user;
 }
 
 
@@ -57,9 +57,10 @@ demo_make_order(demo_t *demo, int i)
     demo_add(body, "userId", user->id);
     demo_add(body, "productName", "fig tree");
 
-    if (demo_ask(demo, DEMO_ORDER, i, "POST", "orders", body) != NULL) {
-        user->order = true;
-    }
+    /* there is a job: that of the user has just ended */
+
+    user->order = demo_ask(demo, DEMO_ORDER, i, "POST", "orders", body)
+                  != NULL;
 }
 
 
@@ -142,26 +143,34 @@ demo_follow(demo_t *demo)
 }
 
 
-void
+bool
 demo_verify(demo_t *demo, int i)
 {
-    (void) demo_ask(demo, DEMO_VERIFY, i, "GET", "orders", NULL);
+    return demo_ask(demo, DEMO_VERIFY, i, "GET", "orders", NULL) != NULL;
 }
 
 
-void
+/* the order first, then the user */
+
+bool
 demo_drop(demo_t *demo, int i)
 {
+    demo_kind_t   kind;
     demo_user_t  *user;
 
     user = &demo->users[i];
 
-    if (user->order) {
-        (void) demo_ask(demo, DEMO_DROP_ORDER, i, "DELETE", "orders", NULL);
-
-    } else if (user->user) {
-        (void) demo_ask(demo, DEMO_DROP_USER, i, "DELETE", "users", NULL);
+    if (user->dropping || (!user->order && !user->user)) {
+        return true;
     }
+
+    kind = user->order ? DEMO_DROP_ORDER : DEMO_DROP_USER;
+
+    user->dropping = demo_ask(demo, kind, i, "DELETE",
+                              user->order ? "orders" : "users", NULL)
+                     != NULL;
+
+    return user->dropping;
 }
 
 
@@ -345,7 +354,10 @@ demo_followed(demo_t *demo, demo_job_t *job)
 }
 
 
-/* a user whose making got no answer may not be there */
+/*
+ * A user whose making got no answer may not be there.  What is refused is
+ * tried again for a while, and no error until then.
+ */
 
 static void
 demo_dropped(demo_t *demo, demo_job_t *job)
@@ -353,9 +365,10 @@ demo_dropped(demo_t *demo, demo_job_t *job)
     demo_user_t  *user;
 
     user = &demo->users[job->user];
+    user->dropping = false;
 
     if (job->status != 200 && job->status != 404) {
-        demo_error(demo, job, "for a deletion");
+        return;
     }
 
     if (job->kind == DEMO_DROP_USER) {
@@ -364,7 +377,7 @@ demo_dropped(demo_t *demo, demo_job_t *job)
     }
 
     user->order = false;
-    demo_drop(demo, job->user);
+    (void) demo_drop(demo, job->user);
 }
 
 

@@ -48,6 +48,7 @@ typedef enum {
 
 typedef struct {
     bool                busy;
+    bool                done;           /* a call whose answer is being read */
     demo_kind_t         kind;
     int                 user;
     int                 step;
@@ -67,6 +68,7 @@ typedef struct {
     bool      order;
     bool      busy;                     /* a change is on its way */
     bool      follow;                   /* the order has to be asked again */
+    bool      dropping;
     unsigned  changes;
     double    changed;                  /* when the change was answered */
     double    next;
@@ -94,6 +96,7 @@ typedef struct {
 
     CURLM        *multi;
     unsigned      running;
+    demo_job_t   *call;                 /* the last one */
     demo_job_t    jobs[DEMO_JOBS];
 
     demo_user_t   users[DEMO_USERS];
@@ -148,12 +151,17 @@ void demo_error(demo_t *demo, const demo_job_t *job, const char *why);
 
 /* act.c: what is asked, and what becomes of the answers */
 
-void demo_make_user(demo_t *demo, int i);
-void demo_read(demo_t *demo);
+/*
+ * False: all jobs are busy.
+ */
+
+bool demo_make_user(demo_t *demo, int i);
 bool demo_change(demo_t *demo);
+bool demo_verify(demo_t *demo, int i);
+bool demo_drop(demo_t *demo, int i);
+
+void demo_read(demo_t *demo);
 void demo_follow(demo_t *demo);
-void demo_verify(demo_t *demo, int i);
-void demo_drop(demo_t *demo, int i);
 void demo_ended(demo_t *demo, demo_job_t *job);
 
 /* split.c */

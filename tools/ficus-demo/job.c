@@ -92,6 +92,7 @@ demo_start(demo_t *demo, demo_kind_t kind, int user, const char *method,
 
     job = &demo->jobs[i];
     job->busy = true;
+    job->done = false;
     job->kind = kind;
     job->user = user;
     job->step = demo->step;
@@ -256,7 +257,8 @@ demo_finish(demo_t *demo, CURL *curl, CURLcode rc)
     }
 
     job->ended = demo_now();
-    job->busy = false;
+    job->done = true;
+    job->busy = (job->kind == DEMO_CALL);
     demo->running--;
     (void) curl_multi_remove_handle(demo->multi, curl);
 
@@ -273,13 +275,19 @@ demo_call(demo_t *demo, const char *method, const char *path,
 
     (void) snprintf(url, sizeof(url), "%s%s", demo->admin, path);
 
-    while ((job = demo_start(demo, DEMO_CALL, 0, method, url, body)) == NULL)
-    {
-        body = NULL;
+    if (demo->call != NULL) {
+        demo->call->busy = false;
+        demo->call = NULL;
+    }
+
+    while (demo->running >= DEMO_JOBS) {
         demo_turn(demo, 10);
     }
 
-    while (job->busy) {
+    job = demo_start(demo, DEMO_CALL, 0, method, url, body);
+    demo->call = job;
+
+    while (!job->done) {
         demo_turn(demo, 10);
     }
 

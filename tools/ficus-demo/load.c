@@ -17,6 +17,7 @@
 static int demo_make(demo_t *demo);
 static void demo_run_step(demo_t *demo);
 static void demo_settle(demo_t *demo);
+static bool demo_some(const demo_t *demo);
 static bool demo_may(demo_t *demo, double rate);
 static void demo_idle(demo_t *demo, const char *what);
 
@@ -60,8 +61,8 @@ demo_make(demo_t *demo)
     for (i = 0; i < DEMO_USERS && !demo_interrupted && demo->errors == 0;
          /* void */ )
     {
-        if (demo_may(demo, DEMO_RATE / 2.0)) {
-            demo_make_user(demo, i++);
+        if (demo_may(demo, DEMO_RATE / 2.0) && demo_make_user(demo, i)) {
+            i++;
         }
 
         demo_idle(demo, "making users and orders");
@@ -118,8 +119,8 @@ demo_settle(demo_t *demo)
 
     for (i = 0; i < DEMO_USERS && !demo_interrupted; /* void */ ) {
 
-        if (demo_may(demo, DEMO_RATE)) {
-            demo_verify(demo, i++);
+        if (demo_may(demo, DEMO_RATE) && demo_verify(demo, i)) {
+            i++;
         }
 
         demo_idle(demo, "looking at every order");
@@ -136,36 +137,38 @@ demo_settle(demo_t *demo)
 int
 demo_clean(demo_t *demo)
 {
-    int     i, next;
+    int     i;
     double  end;
 
     end = demo_now() + DEMO_CLEAN_MAX;
+    i = 0;
 
-    while (demo->running > 0 && demo_now() < end) {
-        demo_idle(demo, "cleaning up");
-    }
+    while (demo_now() < end && (demo->running > 0 || demo_some(demo))) {
 
-    for (next = 0; next < DEMO_USERS && demo_now() < end; /* void */ ) {
-
-        if (demo_may(demo, DEMO_RATE)) {
-            demo_drop(demo, next++);
+        if (demo_may(demo, DEMO_RATE) && demo_drop(demo, i)) {
+            i = (i + 1) % DEMO_USERS;
         }
 
         demo_idle(demo, "cleaning up");
     }
 
-    while (demo->running > 0 && demo_now() < end) {
-        demo_idle(demo, "cleaning up");
-    }
+    return demo_some(demo) ? -1 : 0;
+}
+
+
+static bool
+demo_some(const demo_t *demo)
+{
+    int  i;
 
     for (i = 0; i < DEMO_USERS; i++) {
 
         if (demo->users[i].user || demo->users[i].order) {
-            return -1;
+            return true;
         }
     }
 
-    return 0;
+    return false;
 }
 
 
