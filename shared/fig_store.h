@@ -13,8 +13,11 @@
  * when it returns.  Nothing here needs a transaction over two documents, so
  * every backend that can replace one document atomically will do.
  *
+ * Metrics: ficus_store_seconds{op="get|list|write"}.
+ *
  * Threads: every function may be called by any thread at any time, but for
- * fig_store_close(), which must be the last.
+ * fig_store_close(), which must be the last.  An open store does not survive a
+ * fork(): the child may neither use nor close it.
  */
 
 
