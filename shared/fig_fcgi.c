@@ -28,6 +28,7 @@
 #define FIG_FCGI_END_TIME     500
 
 
+static unsigned fig_fcgi_enough(void);
 static fig_status_t fig_fcgi_open_set(fig_fcgi_t *fcgi);
 static fig_status_t fig_fcgi_add(fig_fcgi_t *fcgi, int *fd, uint32_t events);
 static fig_status_t fig_fcgi_open_timer(fig_fcgi_t *fcgi);
@@ -63,6 +64,9 @@ fig_fcgi_open(const fig_fcgi_conf_t *conf, fig_fcgi_handler_pt handler,
     fcgi->quit = -1;
     fcgi->listener.fd = -1;
 
+    fcgi->enough = fig_fcgi_enough();
+
+    (void) sem_init(&fcgi->call, 0, 0);
     (void) pthread_mutex_init(&fcgi->mutex, NULL);
     (void) pthread_condattr_init(&attr);
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -94,6 +98,19 @@ failed:
     fig_fcgi_close(fcgi);
 
     return FIG_ERROR;
+}
+
+
+/* as many as can run */
+
+static unsigned
+fig_fcgi_enough(void)
+{
+    long  n;
+
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 1 ? (unsigned) n : 1;
 }
 
 
@@ -356,6 +373,7 @@ fig_fcgi_close(fig_fcgi_t *fcgi)
 
     (void) pthread_cond_destroy(&fcgi->changed);
     (void) pthread_mutex_destroy(&fcgi->mutex);
+    (void) sem_destroy(&fcgi->call);
     free(fcgi->threads);
     free(fcgi);
 }

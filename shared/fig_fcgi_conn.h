@@ -22,6 +22,7 @@
 #include "fig_fcgi_listen.h"
 #include "fig_metrics.h"
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 
@@ -61,6 +62,10 @@ struct fig_fcgi_s {
 
     atomic_bool           stopping;
     _Atomic(unsigned)     busy;
+    _Atomic(unsigned)     polling;     /* threads that wait for an event */
+    _Atomic(unsigned)     parked;      /* threads that nobody has called yet */
+    sem_t                 call;
+    unsigned              enough;      /* threads to wait for an event */
 
     pthread_mutex_t       mutex;       /* for what follows */
     pthread_cond_t        changed;
@@ -82,6 +87,11 @@ void fig_fcgi_metrics(fig_fcgi_t *fcgi);
 
 /*
  * What a thread runs until it shall quit; data is its fig_fcgi_thread_t.
+ *
+ * Each event wakes a thread that waits for one, though those at work would be
+ * back soon: many that wait cost a switch a request.  So there are few, the
+ * others are parked; who takes an event and leaves nobody to wait for the next
+ * one calls one of these before going to work, which may block.
  */
 
 void *fig_fcgi_thread(void *data);

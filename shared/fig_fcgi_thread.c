@@ -17,6 +17,9 @@
 #define FIG_FCGI_BREATHER  100
 
 
+static void fig_fcgi_wait(fig_fcgi_t *fcgi, struct epoll_event *event);
+static void fig_fcgi_park(fig_fcgi_t *fcgi);
+static bool fig_fcgi_unpark(fig_fcgi_t *fcgi);
 static void fig_fcgi_event(fig_fcgi_thread_t *thread, void *source);
 static void fig_fcgi_accept(fig_fcgi_thread_t *thread);
 static void fig_fcgi_tick(fig_fcgi_t *fcgi);
@@ -26,7 +29,6 @@ static void fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd);
 void *
 fig_fcgi_thread(void *data)
 {
-    int                 n;
     fig_fcgi_t         *fcgi;
     fig_fcgi_thread_t  *thread;
     struct epoll_event  event;
@@ -35,11 +37,7 @@ fig_fcgi_thread(void *data)
     fcgi = thread->fcgi;
 
     for ( ;; ) {
-        n = epoll_wait(fcgi->epoll, &event, 1, -1);
-
-        if (n != 1) {
-            continue;
-        }
+        fig_fcgi_wait(fcgi, &event);
 
         if (event.data.ptr == &fcgi->quit) {
             break;
@@ -58,6 +56,64 @@ fig_fcgi_thread(void *data)
     (void) pthread_mutex_unlock(&fcgi->mutex);
 
     return NULL;
+}
+
+
+static void
+fig_fcgi_wait(fig_fcgi_t *fcgi, struct epoll_event *event)
+{
+    int  n;
+
+    if (atomic_fetch_add(&fcgi->polling, 1) >= fcgi->enough) {
+        (void) atomic_fetch_sub(&fcgi->polling, 1);
+        fig_fcgi_park(fcgi);
+        (void) atomic_fetch_add(&fcgi->polling, 1);
+    }
+
+    do {
+        n = epoll_wait(fcgi->epoll, event, 1, -1);
+    } while (n != 1);
+
+    if (atomic_fetch_sub(&fcgi->polling, 1) == 1 && fig_fcgi_unpark(fcgi)) {
+        (void) sem_post(&fcgi->call);
+    }
+}
+
+
+/*
+ * Who parks says so before looking whether anybody waits for events; who takes
+ * an event does it the other way round.  So one of them sees the other.
+ */
+
+static void
+fig_fcgi_park(fig_fcgi_t *fcgi)
+{
+    (void) atomic_fetch_add(&fcgi->parked, 1);
+
+    if (atomic_load(&fcgi->polling) == 0 && fig_fcgi_unpark(fcgi)) {
+        return;
+    }
+
+    while (sem_wait(&fcgi->call) == -1) { /* void */ }
+}
+
+
+/* false: there is none, or all have been called already */
+
+static bool
+fig_fcgi_unpark(fig_fcgi_t *fcgi)
+{
+    unsigned  n;
+
+    n = atomic_load(&fcgi->parked);
+
+    while (n != 0) {
+        if (atomic_compare_exchange_weak(&fcgi->parked, &n, n - 1)) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
