@@ -11,29 +11,29 @@
 #include "run.h"
 
 
+static void run_hints_port(char *buf, size_t size, const char *name,
+    unsigned port, unsigned usual);
 static const char *run_hints_build(const run_conf_t *conf);
 
 
 void
 run_hints(const run_conf_t *conf)
 {
-    char         env[64];
+    char         http[64], admin[64];
     const char  *build;
 
     build = run_hints_build(conf);
-    env[0] = '\0';
-
-    if (conf->admin_port != 8081) {
-        (void) snprintf(env, sizeof(env), "FICUS_ADMIN_PORT=%u ",
-                        conf->admin_port);
-    }
+    run_hints_port(admin, sizeof(admin), "FICUS_ADMIN_PORT", conf->admin_port,
+                   8081);
+    run_hints_port(http, sizeof(http), "FICUS_HTTP_PORT", conf->http_port,
+                   8080);
 
     run_say("ready http://127.0.0.1:%u", conf->http_port);
 
     printf("\n"
            "Try, in another terminal:\n"
            "\n"
-           "  make demo\n"
+           "  %s%smake demo\n"
            "  %s%s/ficusctl status\n"
            "  %s%s/ficusctl set users v1=40 v2=60\n"
            "  curl -i http://127.0.0.1:%u/api/users -H "
@@ -44,9 +44,23 @@ run_hints(const run_conf_t *conf)
            "\n"
            "Data and logs are in %s.  Ctrl-C stops everything.\n"
            "\n",
-           env, build, env, build, conf->http_port, conf->http_port,
-           conf->asked);
+           http, admin, admin, build, admin, build, conf->http_port,
+           conf->http_port, conf->asked);
     fflush(stdout);
+}
+
+
+/* what a command has to be told if it is not the default */
+
+static void
+run_hints_port(char *buf, size_t size, const char *name, unsigned port,
+    unsigned usual)
+{
+    buf[0] = '\0';
+
+    if (port != usual) {
+        (void) snprintf(buf, size, "%s=%u ", name, port);
+    }
 }
 
 
