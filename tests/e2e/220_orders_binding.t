@@ -12,7 +12,8 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 
-use Ficus::Contract qw(problem unique soon);
+use Ficus::Contract qw(problem unique encode soon);
+use Ficus::NATS;
 
 my $api = Ficus::Contract->start;
 
@@ -49,6 +50,7 @@ sub change {
 by_user_id();
 by_email();
 moved_address();
+stale_holder();
 bound_refuses();
 unbound_binds();
 
@@ -130,6 +132,34 @@ sub moved_address {
     $api->ask('DELETE', "/api/users/$second->{userId}");
     my $third = $api->order(email => $address);
     is($third->{userId}, undef, 'nor to a deleted holder');
+}
+
+
+# An event may tell of an address that its user has no more.  It is the user
+# service that knows; here the event is of somebody it has never heard of.
+
+sub stale_holder {
+    my $address = unique('stale') . '@example.com';
+    my $order = $api->order(email => $address);
+    my $nats = Ficus::NATS->new($api->system->nats_port);
+
+    $nats->publish('users.updated.00', encode({
+        specversion => '1.0', id => 'users/ghost/7', source => '/users',
+        type => 'ficus.users.updated', subject => 'ghost',
+        time => '2026-01-01T00:00:00.000Z',
+        datacontenttype => 'application/json',
+        data => { userId => 'ghost', version => 7, email => $address,
+            deliveryAddress => 'nowhere', deleted => JSON::PP::false(),
+            changed => [] },
+    }));
+
+    my $follows = $api->order(userId => 'ghost');
+
+    filled($follows, { userId => 'ghost', email => $address,
+        deliveryAddress => 'nowhere' }, 'an event of a user');
+    is(get($order)->{userId}, undef, 'who does not hold what it says');
+
+    filled($order, $api->user(email => $address), 'bound to who does');
 }
 
 

@@ -75,14 +75,17 @@ for my $round (1, 2) {
     degraded("in the middle, $round");
     serves("in the middle, $round");
 
-    my $unbound = $api->order(email => $users[-1]{email});
-    is($unbound->{userId}, undef, "$round: not bound without a broker");
+    my @unbound = map { $api->order(email => $users[$_]{email}) } 0, -1;
+    is($_->{userId}, undef, "$round: not bound without a broker") for @unbound;
 
     $name = broker_up();
     recovers("in the middle, $round");
-    soon(sub { ($api->ask('GET', "/api/orders/$unbound->{orderId}")->{json}
-        {userId} // '') eq $users[-1]{userId} },
-        "$round: bound when it is back");
+    # of a user who is known for long, and of a new one
+    for my $i (0, 1) {
+        soon(sub { ($api->ask('GET', "/api/orders/$unbound[$i]{orderId}")
+            ->{json}{userId} // '') eq $users[-$i]{userId} },
+            "$round: bound when it is back, $i");
+    }
 }
 
 
@@ -105,6 +108,19 @@ $name = broker_up();
 soon(sub { ($api->ask('GET', "/api/orders/$order->{orderId}")->{json}
     {deliveryAddress} // '') eq 'queued' },
     'what was queued before the service was restarted');
+
+
+# What a service that does not come back has left the other arm publishes.
+
+broker_down($name);
+$api->ask('PUT', "/api/users/$user->{userId}", arm => 'v1',
+    json => { deliveryAddress => 'left behind' });
+$api->keep_down('users-v1');
+$name = broker_up();
+soon(sub { ($api->ask('GET', "/api/orders/$order->{orderId}")->{json}
+    {deliveryAddress} // '') eq 'left behind' },
+    'what a dead arm has left is published by the other');
+$api->let_up;
 
 
 # The system stops, too, while the broker is away.

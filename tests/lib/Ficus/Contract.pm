@@ -31,7 +31,7 @@ package Ficus::Contract;
 #                                     problem; fields (sorted) in errors[]
 #     allow($r)                       the methods of Allow, sorted
 #     unique($prefix)                 a new id
-#     decode($text)                   JSON as data
+#     decode($text), encode($data)    JSON
 #     soon($code, $name)              asserts that $code becomes true in 10 s
 
 use strict;
@@ -48,7 +48,7 @@ use Ficus::Schema;
 use Ficus::System;
 use Ficus::YAML ();
 
-our @EXPORT_OK = qw(problem allow unique decode soon);
+our @EXPORT_OK = qw(problem allow unique decode encode soon);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $ids = 0;
@@ -462,6 +462,8 @@ sub unique {
 
 
 sub decode { return $json->decode(shift) }
+
+sub encode { return $json->encode(shift) }
 
 
 sub soon {
