@@ -366,8 +366,11 @@ fig_nats_end(fig_nats_session_t *session)
 {
     bool         stop;
     fig_nats_t  *nats;
+    natsStatus   s;
+    const char  *text;
 
     nats = session->nats;
+    s = natsConnection_GetLastError(session->nc, &text);
 
     (void) pthread_mutex_lock(&nats->mutex);
 
@@ -378,8 +381,8 @@ fig_nats_end(fig_nats_session_t *session)
     (void) pthread_mutex_unlock(&nats->mutex);
 
     if (!stop) {
-        fig_log_warn("lost the connection to nats-server at %s",
-                     nats->where.data);
+        fig_log_warn("lost the connection to nats-server at %s: %s",
+                     nats->where.data, natsStatus_GetText(s));
     }
 
     natsConnection_Close(session->nc);

@@ -14,6 +14,10 @@
  * of one consumer are read in order and applied before the next are read, so
  * one acknowledgement a batch says it all, and the consumer's floor never has
  * holes.
+ *
+ * The server asks from time to time whether we have read what it sent (flow
+ * control) and waits for the answer; otherwise it drops the connection of a
+ * reader for whom more than 64 MB wait.
  */
 
 
@@ -34,6 +38,7 @@
 #define FIG_NATS_MESSAGES   1024
 
 #define FIG_NATS_TOKENS     12
+#define FIG_NATS_FLOW       "$JS.FC."
 
 
 typedef struct {
@@ -62,7 +67,8 @@ static fig_status_t fig_nats_add(fig_nats_consumer_t *consumer,
 static void fig_nats_consumer_free(fig_nats_consumer_t *consumer);
 static fig_status_t fig_nats_receive(fig_nats_consumer_t *consumer,
     int64_t timeout, natsMsg **message);
-static fig_status_t fig_nats_heartbeat(fig_nats_consumer_t *consumer,
+static bool fig_nats_is_control(natsMsg *message);
+static fig_status_t fig_nats_control(fig_nats_consumer_t *consumer,
     natsMsg *message);
 static fig_status_t fig_nats_accept(fig_nats_consumer_t *consumer,
     natsMsg *received, fig_message_t *message);
@@ -175,6 +181,7 @@ fig_nats_add(fig_nats_consumer_t *consumer, const char *inbox,
     config.AckWait = (int64_t) nats->conf.ack_wait * FIG_NATS_NS;
     config.MaxAckPending = (int64_t) nats->conf.ack_pending;
     config.MaxDeliver = -1;
+    config.FlowControl = true;
     config.Heartbeat = FIG_NATS_HEARTBEAT * (int64_t) FIG_NATS_NS;
 
     info = NULL;
@@ -255,10 +262,8 @@ fig_nats_next(fig_subscription_t *subscription, uint64_t timeout,
         rc = fig_nats_receive(consumer, (int64_t) ((until - now) / 1000),
                               &received);
 
-        if (rc == FIG_OK && natsMsg_GetDataLength(received) == 0
-            && natsMsg_GetReply(received) == NULL)
-        {
-            rc = fig_nats_heartbeat(consumer, received);
+        if (rc == FIG_OK && fig_nats_is_control(received)) {
+            rc = fig_nats_control(consumer, received);
             natsMsg_Destroy(received);
 
         } else if (rc == FIG_OK) {
@@ -302,11 +307,40 @@ fig_nats_receive(fig_nats_consumer_t *consumer, int64_t timeout,
 }
 
 
+/* a heartbeat, or a question whether we are still there to read */
+
+static bool
+fig_nats_is_control(natsMsg *message)
+{
+    const char  *reply;
+
+    reply = natsMsg_GetReply(message);
+
+    return natsMsg_GetDataLength(message) == 0
+           && (reply == NULL
+               || strncmp(reply, FIG_NATS_FLOW, strlen(FIG_NATS_FLOW)) == 0);
+}
+
+
 static fig_status_t
-fig_nats_heartbeat(fig_nats_consumer_t *consumer, natsMsg *message)
+fig_nats_control(fig_nats_consumer_t *consumer, natsMsg *message)
 {
     uint64_t     last;
-    const char  *text;
+    const char  *reply, *text;
+
+    reply = natsMsg_GetReply(message);
+
+    if (reply == NULL
+        && natsMsgHeader_Get(message, "Nats-Consumer-Stalled", &text)
+           == NATS_OK)
+    {
+        /* our answer was lost */
+        reply = text;
+    }
+
+    if (reply) {
+        (void) natsConnection_Publish(consumer->session->nc, reply, NULL, 0);
+    }
 
     if (natsMsgHeader_Get(message, "Nats-Last-Consumer", &text) != NATS_OK
         || fig_str_uint(fig_str_from(text), UINT64_MAX, &last) != FIG_OK

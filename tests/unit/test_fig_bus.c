@@ -295,7 +295,7 @@ START_TEST(kill_while_publishing)
     } while (!done);
 
     ck_assert_uint_eq(kills, 2);
-    ck_assert_uint_gt(fig_bus_session(bus), 1);
+    within(5000U, fig_bus_session(bus) > 1);
 
     /* each is there, and ids made the repetitions harmless */
 
