@@ -26,8 +26,15 @@ case $pid in
     ;;
 esac
 
-# a file that a crash left behind may name a process of somebody else by now
-if [ "$(cat "/proc/$pid/comm" 2> /dev/null)" != $name ]; then
+# A file that a crash left behind may name a process of somebody else by now;
+# one whose parent does not care stays as a zombie.
+
+runs() {
+    read -r _ comm state _ 2> /dev/null < "/proc/$pid/stat" || return 1
+    [ "$comm" = "($name)" ] && [ "$state" != Z ]
+}
+
+if ! runs 2> /dev/null; then
     echo "ficus: not running, process $pid of $file is gone"
     exit 0
 fi
@@ -35,7 +42,7 @@ fi
 kill -TERM "$pid"
 
 tries=0
-while [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = $name ]; do
+while runs 2> /dev/null; do
     tries=$((tries + 1))
 
     if [ $tries -gt 200 ]; then

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Ficus::HTTP qw(request);
-use Ficus::Run qw(wait_for);
+use Ficus::Run qw(root wait_for);
 use Ficus::System;
 
 my @services = qw(nats-server users-v1 users-v2 orders nginx);
@@ -54,7 +54,7 @@ is($s->request('POST', '/api/orders', json => { orderId => 'o1',
 # The directory, and who may look into it.
 
 is(join(' ', sort map { m,([^/]+)$, } glob "$dir/*"),
-    'conf data logs pids sock state tmp', 'what is in the directory');
+    'conf data logs pids sock state temp', 'what is in the directory');
 is(mode($_), '0700', "mode of $_") for $dir, glob "$dir/*";
 
 is(join(' ', sort map { m,([^/]+)$, } glob "$dir/sock/*"),
@@ -104,7 +104,7 @@ is(join(' ', glob("$dir/pids/*"), glob("$dir/sock/*")), '',
 like($s->run->log('ficus.log'), qr/^ficus: stopped$/m, 'as it says');
 
 
-# Again: the data are there, and SIGINT is as good.
+# Again: the data are there.
 
 unlink "$dir/sock/orders.sock";
 stale("$dir/sock/users-v1.sock");
@@ -120,7 +120,12 @@ is($s->get('/api/orders/o1')->{status}, 200, 'and the orders');
 is($s->admin('GET', '/api/v1/splits/users')->{json}{arms}[0]{configured}, 40,
     'and the weights');
 ok(!-e "$dir/sock/someone.sock", 'stale sockets are gone');
-is($s->run->stop('again', 'INT'), 0, 'SIGINT: exit status 0');
+is(`sh @{[ root() ]}/tools/stop.sh '$dir/pids/ficus.pid'`, "ficus: stopped\n",
+    'make stop');
+$s->run->forget('again');
+is($s->run->{processes}{again}{status}, 0, 'exit status 0');
+is(`sh @{[ root() ]}/tools/stop.sh '$dir/pids/ficus.pid'`,
+    "ficus: not running, there is no $dir/pids/ficus.pid\n", 'make stop again');
 
 
 # With somebody else's nats-server.
@@ -137,7 +142,7 @@ $s->run->spawn('third', command => [ Ficus::System->program('ficus-run') ],
 ok(!-e "$dir/pids/nats-server.pid", 'FICUS_NATS_URL: none is started');
 ok(wait_for(10, sub { ($s->worker('orders', '/readyz')->{json}{status} // '')
     eq 'ok' }), 'and the other one is used');
-is($s->run->stop('third'), 0, 'SIGTERM: exit status 0');
+is($s->run->stop('third', 'INT'), 0, 'SIGINT: exit status 0');
 ok(kill('KILL', $s->run->pid('nats')), 'the other one is left alone');
 $s->run->forget('nats');
 

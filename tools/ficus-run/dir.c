@@ -31,7 +31,7 @@ static void run_dir_sockets(const run_conf_t *conf);
 /* what is in the run directory, all for its owner alone */
 
 static const char  *run_dir_names[] = {
-    "pids", "logs", "data", "state", "sock", "conf", "tmp", NULL
+    "pids", "logs", "data", "state", "sock", "conf", "temp", NULL
 };
 
 

@@ -6,11 +6,13 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fig_buf.h"
 #include "run.h"
 
 
@@ -118,9 +120,10 @@ run_left_ours(const run_conf_t *conf, pid_t pid)
 static pid_t
 run_left_pid(const run_conf_t *conf, const char *name)
 {
-    int    pid;
-    char   path[RUN_PATH];
-    FILE  *file;
+    int       fd;
+    char      path[RUN_PATH], text[32];
+    ssize_t   n;
+    uint64_t  pid;
 
     if (run_path(path, sizeof(path), "%s/pids/%s.pid", conf->dir, name)
         != RUN_OK)
@@ -128,17 +131,21 @@ run_left_pid(const run_conf_t *conf, const char *name)
         return 0;
     }
 
-    file = fopen(path, "re");
+    fd = open(path, O_RDONLY|O_CLOEXEC);
 
-    if (file == NULL) {
+    if (fd == -1) {
         return 0;
     }
 
-    if (fscanf(file, "%9d", &pid) != 1) {
-        pid = 0;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+
+    if (fig_str_uint(fig_str_from(text), INT_MAX, &pid) != FIG_OK) {
+        return 0;
     }
 
-    fclose(file);
-
-    return pid;
+    return (pid_t) pid;
 }

@@ -16,15 +16,17 @@
 
 
 static int run_connect(unsigned port);
-static size_t run_read(int fd, char *buf, size_t size, const char *until);
+static bool run_read(int fd, char *buf, size_t size, const char *until);
 
+
+/* whether the answer is 200, and has text in it; NULL: any will do */
 
 bool
-run_http_ok(unsigned port, const char *path)
+run_http_ok(unsigned port, const char *path, const char *text)
 {
     int   fd;
     bool  ok;
-    char  buf[512];
+    char  buf[4096];
 
     fd = run_connect(port);
 
@@ -36,8 +38,9 @@ run_http_ok(unsigned port, const char *path)
                     "Host: 127.0.0.1\r\n\r\n", path);
 
     ok = send(fd, buf, strlen(buf), MSG_NOSIGNAL) == (ssize_t) strlen(buf)
-         && run_read(fd, buf, sizeof(buf), "\r\n") > 0
-         && strncmp(buf, "HTTP/1.1 200", 12) == 0;
+         && run_read(fd, buf, sizeof(buf), NULL)
+         && strncmp(buf, "HTTP/1.1 200", 12) == 0
+         && (text == NULL || strstr(buf, text) != NULL);
 
     close(fd);
 
@@ -60,7 +63,7 @@ run_nats_ok(unsigned port)
         return false;
     }
 
-    ok = run_read(fd, buf, sizeof(buf), "\r\n") > 0
+    ok = run_read(fd, buf, sizeof(buf), "\r\n")
          && strncmp(buf, "INFO ", 5) == 0
          && strstr(buf, "\"jetstream\":true") != NULL;
 
@@ -103,9 +106,12 @@ run_connect(unsigned port)
 }
 
 
-/* at most size - 1 bytes, and a NUL; 0 when until did not come */
+/*
+ * Reads until there is what is looked for, or to the end (NULL), into a
+ * string; what does not fit is left out.
+ */
 
-static size_t
+static bool
 run_read(int fd, char *buf, size_t size, const char *until)
 {
     size_t   len;
@@ -115,15 +121,16 @@ run_read(int fd, char *buf, size_t size, const char *until)
         n = recv(fd, buf + len, size - 1 - len, 0);
 
         if (n <= 0) {
-            return 0;
+            buf[len] = '\0';
+            return n == 0 && until == NULL;
         }
 
         buf[len + (size_t) n] = '\0';
 
-        if (strstr(buf, until) != NULL) {
-            return len + (size_t) n;
+        if (until != NULL && strstr(buf, until) != NULL) {
+            return true;
         }
     }
 
-    return 0;
+    return until == NULL;
 }

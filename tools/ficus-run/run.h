@@ -130,7 +130,7 @@ int run_templates(const run_conf_t *conf);
 
 /* ready.c: none of them waits longer than a second */
 
-bool run_http_ok(unsigned port, const char *path);
+bool run_http_ok(unsigned port, const char *path, const char *text);
 bool run_nats_ok(unsigned port);
 
 /* table.c */

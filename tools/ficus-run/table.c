@@ -11,6 +11,9 @@
 #include "run.h"
 
 
+#define RUN_WHOLE  3000      /* ms */
+
+
 static void run_nats_command(const run_conf_t *conf,
     const run_service_t *service, run_command_t *command);
 static bool run_nats_ready(const run_conf_t *conf,
@@ -123,13 +126,15 @@ run_worker_command(const run_conf_t *conf, const run_service_t *service,
 
 /*
  * By the way that requests go, but not before there is something to go to,
- * which nginx would call critical.
+ * which nginx would call critical.  A worker serves without the broker, too,
+ * but when that is ours it should be there in a moment.
  */
 
 static bool
 run_worker_ready(const run_conf_t *conf, const run_service_t *service)
 {
     int   len;
+    bool  whole;
     char  path[PATH_MAX];
 
     len = snprintf(path, sizeof(path), "%s/sock/%s.sock", conf->dir,
@@ -139,9 +144,12 @@ run_worker_ready(const run_conf_t *conf, const run_service_t *service)
         return false;
     }
 
+    whole = conf->own_nats && run_now() - service->started < RUN_WHOLE;
+
     (void) snprintf(path, sizeof(path), "/workers/%s/readyz", service->name);
 
-    return run_http_ok(conf->admin_port, path);
+    return run_http_ok(conf->admin_port, path,
+                       whole ? "\"status\":\"ok\"" : NULL);
 }
 
 
@@ -162,8 +170,8 @@ run_nginx_command(const run_conf_t *conf, const run_service_t *service,
 static bool
 run_nginx_ready(const run_conf_t *conf, const run_service_t *service)
 {
-    return run_http_ok(conf->http_port, "/readyz")
-           && run_http_ok(conf->admin_port, "/readyz");
+    return run_http_ok(conf->http_port, "/readyz", NULL)
+           && run_http_ok(conf->admin_port, "/readyz", NULL);
 }
 
 
