@@ -180,7 +180,7 @@ int demo_clean(demo_t *demo);
 void demo_show_start(demo_t *demo);
 void demo_show(demo_t *demo, const char *what, bool now);
 void demo_show_step(demo_t *demo);
-void demo_show_end(demo_t *demo, bool restored);
+void demo_show_end(demo_t *demo, bool clean);
 
 
 #endif /* FICUS_DEMO_H_INCLUDED */

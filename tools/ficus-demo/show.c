@@ -28,7 +28,7 @@ static const char *demo_color(const demo_t *demo, const char *code);
 void
 demo_show_start(demo_t *demo)
 {
-    printf("P, the share of the old service v1, goes from 100 to 0 while %u\n"
+    printf("P, the share of the old service v1, goes from 100 to 0 while %d\n"
            "requests a second run.  Users change their e-mails and addresses,\n"
            "and the orders have to follow.\n\n"
            "%s   P  %-*s  seen  requests  errors  changes  lag p50   p99%s\n",

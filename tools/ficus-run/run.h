@@ -83,10 +83,10 @@ struct run_service_s {
     unsigned        patience;       /* ms between stop and SIGKILL */
 
     run_state_t     state;
-    bool            ended;          /* with status, nobody has looked yet */
-    int             status;
-    bool            skip;           /* somebody else runs one */
+    int             status;         /* of the one that ended */
     pid_t           pid;            /* leads a process group; 0: none */
+    bool            ended;          /* nobody has looked at status yet */
+    bool            skip;           /* somebody else runs one */
     uint64_t        started;        /* ms */
     uint64_t        again;          /* ms; when to start it again */
     uint64_t        delay;          /* ms */

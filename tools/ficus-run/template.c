@@ -46,6 +46,8 @@ run_templates(const run_conf_t *conf)
 {
     run_words_t  words;
 
+    memset(&words, 0, sizeof(run_words_t));
+
     if (run_words(conf, &words) != RUN_OK
         || run_template(conf, &words, "nginx.conf") != RUN_OK)
     {
@@ -62,7 +64,6 @@ run_words(const run_conf_t *conf, run_words_t *words)
     run_word_t  *word;
 
     word = words->words;
-    memset(words, 0, sizeof(run_words_t));
 
     if (run_word(word++, "RUN_DIR", conf->dir) != RUN_OK
         || run_word(word++, "CONF_DIR", conf->conf) != RUN_OK

@@ -16,7 +16,7 @@
 #include "ctl.h"
 
 
-#define CTL_BODY_MAX   (16 * 1024 * 1024)
+#define CTL_BODY_MAX   ((size_t) 16 * 1024 * 1024)
 #define CTL_TOKEN_MAX  4096
 #define CTL_FIELD_MAX  (CTL_TOKEN_MAX + 64)
 

@@ -173,7 +173,6 @@ ctl_weight(const char *text)
 
     p = text + (text[0] == '-');
     whole = strspn(p, "0123456789");
-    part = 0;
     p += whole;
 
     if (*p == '.') {
