@@ -229,7 +229,7 @@ for my $arm (qw(v1 v2)) {
     my $path = "/api/users/$full->{userId}";
 
     for my $method (qw(PUT PATCH)) {
-        for my $field (qw(email deliveryAddress)) {
+        for my $field (qw(userId email deliveryAddress)) {
             problem($api->ask($method, $path, arm => $arm,
                     json => { $field => undef }),
                 400, 'invalid', $field, "$arm: $method: $field is null");
@@ -251,6 +251,12 @@ for my $arm (qw(v1 v2)) {
         deliveryAddress => 'x', name => undef, tags => undef });
     is($r->{status}, 201, "$arm: POST: null is as if it were not there");
     ok(!exists $r->{json}{name}, "$arm: POST: and it is not");
+}
+
+for my $field (qw(orderId productName status)) {
+    problem($api->ask($_, "/api/orders/$order->{orderId}",
+            json => { $field => undef }), 400, 'invalid', $field,
+        "order: $_: $field is null") for qw(PUT PATCH);
 }
 
 $api->done;

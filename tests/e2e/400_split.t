@@ -107,6 +107,9 @@ is(arm($c, "/api/users/$one", 'X-User-Id' => $one,
 is(arm($c, "/api/users/$one", 'X-User-Id' => '', Cookie => 'uid='), 'v1',
     'empty ones do not count');
 
+is(arm($c, sprintf '/api/users/%%%02x', ord $two), 'v2',
+    'an escaped userId is the same');
+
 for my $key ($one, $two) {
     my $arm = $split->explain($key)->{arm};
     my %seen;
@@ -127,6 +130,29 @@ for my $key (map { "user-$_" } 1 .. 200) {
 }
 
 pass('200 keys go where explain says');
+
+
+# Users are made and changed by the arm that P chooses, whatever they have.
+
+for my $p (100, 0) {
+    $s->p($p);
+
+    my $wanted = $p ? 'v1' : 'v2';
+    my $id = "by-p-$p";
+
+    my @answers = (
+        $api->ask('POST', '/api/users', json => { userId => $id,
+            email => "$id\@example.com", deliveryAddress => 'x' }),
+        $api->ask('GET', "/api/users/$id"),
+        $api->ask('PUT', "/api/users/$id", json => { deliveryAddress => 'y' }),
+        $api->ask('PATCH', "/api/users/$id", merge => { email =>
+            "$id\@example.org" }),
+    );
+
+    is(join(' ', map { "$_->{status} $_->{headers}{'x-service-version'}" }
+            @answers), join(' ', map { "$_ $wanted" } 201, 200, 200, 200),
+        "P = $p: all by $wanted");
+}
 
 
 # From 100 to 0 in 50 steps: a key moves once.
