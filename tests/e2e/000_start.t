@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use File::Find qw(find);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -64,6 +65,10 @@ ok(-d "$dir/data/jetstream", 'data of nats-server');
 ok(-s "$dir/data/users.db", 'database of the users');
 ok(-s "$dir/data/orders.db", 'database of the orders');
 is(mode($_), '0600', "mode of $_") for glob "$dir/data/*.db";
+
+my @open;
+find(sub { push @open, $File::Find::name if (lstat)[2] & 077 && !-l }, $dir);
+is("@open", '', 'nothing in it is for others');
 
 for my $name (@services) {
     my $pid = slurp("pids/$name.pid");
