@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 
+/* in two parts: so the first has a deadline */
+
 static void
 begin_waiting(int fd)
 {
@@ -30,7 +32,11 @@ begin_waiting(int fd)
     n = atomic_load(&server_waiting);
     fig_buf_init(&bytes, 65536);
     fcgi_request(&bytes, 1, "GET", "/wait", NULL, 0);
-    fcgi_send(fd, &bytes);
+
+    ck_assert_int_eq(send(fd, bytes.data, 20, MSG_NOSIGNAL), 20);
+    (void) poll(NULL, 0, 10);
+    ck_assert_int_eq(send(fd, bytes.data + 20, bytes.len - 20, MSG_NOSIGNAL),
+                     (ssize_t) bytes.len - 20);
     fig_buf_clear(&bytes);
 
     for (i = 0; i < 1000 && atomic_load(&server_waiting) == n; i++) {
@@ -281,12 +287,12 @@ START_TEST(test_slow_handler)
     fcgi_answer_t  answer;
 
     server_setup();
-    server_conf.read_timeout = 50;
+    server_conf.read_timeout = 500;
     server_start();
 
     fd = server_client();
     begin_waiting(fd);
-    (void) poll(NULL, 0, 200);
+    (void) poll(NULL, 0, 1200);
     atomic_store(&server_gate, 1);
 
     fcgi_answer(fd, &answer);
