@@ -37,7 +37,7 @@ my @results = parallel(5, sub {
 my @changes = @{pop @results};
 my @requests = map { @$_ } @results;
 
-cmp_ok(scalar @changes, '>', 20, 'many changes: ' . @changes);
+cmp_ok(scalar @changes, '>', 4, 'many changes: ' . @changes);
 cmp_ok(scalar @requests, '>', 1000, 'under load: ' . @requests);
 is(join(' ', grep { $_ != 200 } map { $_->[3] } @changes), '',
     'each change was made');
