@@ -41,9 +41,11 @@ fig_app_process(const fig_app_conf_t *conf)
     rlim_t         wanted;
     struct rlimit  limit;
 
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread */
     (void) mallopt(M_ARENA_MAX, FIG_APP_HEAPS);
     (void) mallopt(M_MMAP_THRESHOLD, FIG_APP_MMAP);
     (void) mallopt(M_TRIM_THRESHOLD, FIG_APP_MMAP);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 
     fig_app_started = time(NULL);
     wanted = 2 * conf->fcgi.max_connections + FIG_APP_FILES;
@@ -112,15 +114,20 @@ fig_app_resident(void *data)
 static double
 fig_app_files(void *data)
 {
-    DIR     *dir;
-    double   n;
+    DIR  *dir;
+    int   n;
 
     dir = opendir("/proc/self/fd");
     if (dir == NULL) {
         return 0;
     }
 
-    for (n = -3; readdir(dir); n++) { /* void */ }
+    n = -3;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): dir is this thread's own */
+    while (readdir(dir)) {
+        n++;
+    }
 
     (void) closedir(dir);
 

@@ -15,7 +15,7 @@
 #define FIG_APP_PATH  4096
 #define FIG_APP_MODE  07777
 
-#define fig_app_field(field)  offsetof(fig_app_conf_t, field)
+#define FIG_APP_FIELD(field)  offsetof(fig_app_conf_t, field)
 
 
 static size_t fig_app_count(const fig_setting_t *settings);
@@ -38,75 +38,75 @@ static fig_status_t fig_app_bad(const char *name, const char *option,
 static const fig_setting_t  fig_app_common[] = {
 
     { "listen", "FICUS_LISTEN", FIG_CONFIG_STRING,
-      fig_app_field(fcgi.listen), NULL, 0, 0,
+      FIG_APP_FIELD(fcgi.listen), NULL, 0, 0,
       "where nginx finds the worker: a path with a \"/\" in it, or HOST:PORT" },
 
     { "listen-mode", NULL, FIG_CONFIG_STRING,
-      fig_app_field(listen_mode), "0600", 0, 0,
+      FIG_APP_FIELD(listen_mode), "0600", 0, 0,
       "permissions of the socket, octal" },
 
     { "threads", NULL, FIG_CONFIG_NUMBER,
-      fig_app_field(fcgi.threads), "64", 1, 1024,
+      FIG_APP_FIELD(fcgi.threads), "64", 1, 1024,
       "requests that can be answered at once" },
 
     { "max-body", NULL, FIG_CONFIG_SIZE,
-      fig_app_field(fcgi.max_body), "8m", 1, 1073741824,
+      FIG_APP_FIELD(fcgi.max_body), "8m", 1, 1073741824,
       "largest body of a request" },
 
     { "max-connections", NULL, FIG_CONFIG_NUMBER,
-      fig_app_field(fcgi.max_connections), "1024", 1, 65536,
+      FIG_APP_FIELD(fcgi.max_connections), "1024", 1, 65536,
       "connections, most of them idle, that are served" },
 
     { "read-timeout", NULL, FIG_CONFIG_MSEC,
-      fig_app_field(fcgi.read_timeout), "10s", 1, 3600000,
+      FIG_APP_FIELD(fcgi.read_timeout), "10s", 1, 3600000,
       "time that a request may take to come" },
 
     { "store", "FICUS_STORE", FIG_CONFIG_STRING,
-      fig_app_field(store.uri), NULL, 0, 0,
+      FIG_APP_FIELD(store.uri), NULL, 0, 0,
       "where the documents are: sqlite:PATH" },
 
     { "store-lock-timeout", NULL, FIG_CONFIG_MSEC,
-      fig_app_field(store.lock_timeout), "1s", 1, 60000,
+      FIG_APP_FIELD(store.lock_timeout), "1s", 1, 60000,
       "time to wait for the write lock" },
 
     { "store-cache", NULL, FIG_CONFIG_SIZE,
-      fig_app_field(store.cache), "256k", 1, 1073741824,
+      FIG_APP_FIELD(store.cache), "256k", 1, 1073741824,
       "memory that a connection to the store may cache in" },
 
     { "nats-url", "FICUS_NATS_URL", FIG_CONFIG_STRING,
-      fig_app_field(bus.url), "nats://127.0.0.1:4222", 0, 0,
+      FIG_APP_FIELD(bus.url), "nats://127.0.0.1:4222", 0, 0,
       "the NATS server, or several with commas between them" },
 
     { "stream-max-bytes", NULL, FIG_CONFIG_SIZE,
-      fig_app_field(bus.stream_max_bytes), "1g", 1, 0,
+      FIG_APP_FIELD(bus.stream_max_bytes), "1g", 1, 0,
       "size of a stream, of which the oldest messages go first" },
 
     { "stream-max-age", NULL, FIG_CONFIG_MSEC,
-      fig_app_field(bus.stream_max_age), "168h", 1000, 0,
+      FIG_APP_FIELD(bus.stream_max_age), "168h", 1000, 0,
       "age up to which a stream keeps messages" },
 
     { "publish-pending", NULL, FIG_CONFIG_NUMBER,
-      fig_app_field(bus.publish_pending), "4096", 1, 1048576,
+      FIG_APP_FIELD(bus.publish_pending), "4096", 1, 1048576,
       "messages that may wait for the server's answer" },
 
     { "ack-wait", NULL, FIG_CONFIG_MSEC,
-      fig_app_field(bus.ack_wait), "30s", 100, 3600000,
+      FIG_APP_FIELD(bus.ack_wait), "30s", 100, 3600000,
       "time after which a message that was not acknowledged comes again" },
 
     { "ack-pending", NULL, FIG_CONFIG_NUMBER,
-      fig_app_field(bus.ack_pending), "1000", 1, 1048576,
+      FIG_APP_FIELD(bus.ack_pending), "1000", 1, 1048576,
       "messages that may wait for an acknowledgement" },
 
     { "stop-timeout", NULL, FIG_CONFIG_MSEC,
-      fig_app_field(stop_timeout), "10s", 0, 3600000,
+      FIG_APP_FIELD(stop_timeout), "10s", 0, 3600000,
       "time that running requests have to end" },
 
     { "log-level", NULL, FIG_CONFIG_STRING,
-      fig_app_field(log_level), "info", 0, 0,
+      FIG_APP_FIELD(log_level), "info", 0, 0,
       "error, warn, info or debug" },
 
     { "log-format", NULL, FIG_CONFIG_STRING,
-      fig_app_field(log_format), "auto", 0, 0,
+      FIG_APP_FIELD(log_format), "auto", 0, 0,
       "text, json, or auto: text on a terminal" }
 };
 

@@ -24,8 +24,8 @@
 #define FIG_FCGI_SWEEP_MIN    10
 #define FIG_FCGI_SWEEP_MAX    1000
 
-/* ms that threads without work may take to end */
-#define FIG_FCGI_END_TIME     500
+/* us that threads without work may take to end */
+#define FIG_FCGI_END_TIME     500000
 
 
 static unsigned fig_fcgi_enough(void);
@@ -43,12 +43,12 @@ static void fig_fcgi_join(fig_fcgi_t *fcgi);
 
 fig_status_t
 fig_fcgi_open(const fig_fcgi_conf_t *conf, fig_fcgi_handler_pt handler,
-    void *data, fig_fcgi_t **result)
+    void *data, fig_fcgi_t **out)
 {
     fig_fcgi_t          *fcgi;
     pthread_condattr_t   attr;
 
-    *result = NULL;
+    *out = NULL;
 
     fcgi = calloc(1, sizeof(fig_fcgi_t));
     if (fcgi == NULL) {
@@ -87,7 +87,7 @@ fig_fcgi_open(const fig_fcgi_conf_t *conf, fig_fcgi_handler_pt handler,
         goto failed;
     }
 
-    *result = fcgi;
+    *out = fcgi;
 
     return FIG_OK;
 
@@ -265,7 +265,7 @@ fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
     }
 
     fig_fcgi_wait_for(fcgi, &fcgi->running,
-                      fig_clock_us() + FIG_FCGI_END_TIME * 1000);
+                      fig_clock_us() + FIG_FCGI_END_TIME);
 
     (void) pthread_mutex_lock(&fcgi->mutex);
     rc = fcgi->running == 0 ? FIG_OK : FIG_AGAIN;

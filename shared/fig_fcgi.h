@@ -52,7 +52,7 @@ typedef struct fig_fcgi_s  fig_fcgi_t;
  */
 
 fig_status_t fig_fcgi_open(const fig_fcgi_conf_t *conf,
-    fig_fcgi_handler_pt handler, void *data, fig_fcgi_t **fcgi) FIG_NODISCARD;
+    fig_fcgi_handler_pt handler, void *data, fig_fcgi_t **out) FIG_NODISCARD;
 
 
 /*

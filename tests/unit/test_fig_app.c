@@ -15,7 +15,7 @@
 
 
 static void
-gets(const char *name, unsigned status, const char *body)
+tells(const char *name, unsigned status, const char *body)
 {
     int            fd;
     fcgi_answer_t  answer;
@@ -37,7 +37,7 @@ START_TEST(test_own_setting)
 
     tiny_setup();
     tiny_start(&process, "--greeting=hello");
-    gets("/greeting", 200, "hello");
+    tells("/greeting", 200, "hello");
     tiny_stop(&process);
 }
 END_TEST
@@ -50,10 +50,10 @@ START_TEST(test_health)
     tiny_setup();
     tiny_start(&process, NULL);
 
-    gets("/healthz", 200, "{\"status\":\"ok\"}");
-    gets("/readyz", 200, "{\"status\":\"degraded\",\"checks\":{"
+    tells("/healthz", 200, "{\"status\":\"ok\"}");
+    tells("/readyz", 200, "{\"status\":\"degraded\",\"checks\":{"
          "\"store\":\"ok\",\"bus\":\"not connected\",\"mood\":\"ok\"}}");
-    gets("/nowhere", 404, "urn:ficus:problem/not-found");
+    tells("/nowhere", 404, "urn:ficus:problem/not-found");
 
     tiny_stop(&process);
 }
@@ -67,7 +67,7 @@ START_TEST(test_own_check)
     tiny_setup();
     tiny_not_well = "grumpy";
     tiny_start(&process, NULL);
-    gets("/readyz", 200, "\"mood\":\"grumpy\"");
+    tells("/readyz", 200, "\"mood\":\"grumpy\"");
     tiny_stop(&process);
 }
 END_TEST
@@ -80,14 +80,14 @@ START_TEST(test_metrics)
     tiny_setup();
     tiny_start(&process, NULL);
 
-    gets("/greeting", 200, "hello");
-    gets("/metrics", 200, "\nficus_build_info{version=\"");
-    gets("/metrics", 200, "\nprocess_resident_memory_bytes ");
-    gets("/metrics", 200, "\nprocess_open_fds ");
-    gets("/metrics", 200, "\nprocess_start_time_seconds ");
-    gets("/metrics", 200, "\nficus_threads 4\n");
-    gets("/metrics", 200, "\nficus_threads_busy ");
-    gets("/metrics", 200, "ficus_requests_total{route=\"/greeting\","
+    tells("/greeting", 200, "hello");
+    tells("/metrics", 200, "\nficus_build_info{version=\"");
+    tells("/metrics", 200, "\nprocess_resident_memory_bytes ");
+    tells("/metrics", 200, "\nprocess_open_fds ");
+    tells("/metrics", 200, "\nprocess_start_time_seconds ");
+    tells("/metrics", 200, "\nficus_threads 4\n");
+    tells("/metrics", 200, "\nficus_threads_busy ");
+    tells("/metrics", 200, "ficus_requests_total{route=\"/greeting\","
          "method=\"GET\",status=\"200\"} 1\n");
 
     tiny_stop(&process);
@@ -180,7 +180,7 @@ START_TEST(test_stop_slow)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    (void) fclose(process.out);
+    tiny_close(&process);
     tiny_teardown();
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(test_stop_timeout)
 
     fig_buf_clear(&bytes);
     (void) close(fd);
-    (void) fclose(process.out);
+    tiny_close(&process);
     tiny_teardown();
 }
 END_TEST
@@ -220,7 +220,7 @@ START_TEST(test_other_signals)
     tiny_start(&process, NULL);
     ck_assert_int_eq(kill(process.pid, SIGHUP), 0);
     ck_assert_int_eq(kill(process.pid, SIGPIPE), 0);
-    gets("/greeting", 200, "hello");
+    tells("/greeting", 200, "hello");
     tiny_stop(&process);
 }
 END_TEST
@@ -237,9 +237,9 @@ START_TEST(test_socket_in_use)
     tiny_run(&second, args);
     ck_assert_int_eq(tiny_result(&second), 1);
     ck_assert(tiny_said(&second, "another process does"));
-    (void) fclose(second.out);
+    tiny_close(&second);
 
-    gets("/greeting", 200, "hello");
+    tells("/greeting", 200, "hello");
     tiny_stop(&process);
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST(test_start_fails)
     ck_assert(tiny_said(&process, "there is no greeting"));
     ck_assert(!tiny_said(&process, "goodbye"));
     ck_assert_int_eq(access(tiny_place.path, F_OK), -1);
-    (void) fclose(process.out);
+    tiny_close(&process);
     tiny_teardown();
 }
 END_TEST

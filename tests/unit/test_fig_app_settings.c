@@ -25,7 +25,7 @@ START_TEST(test_help)
     ck_assert(tiny_said(&process, "--listen=TEXT"));
     ck_assert(tiny_said(&process, "FICUS_STORE"));
     ck_assert(tiny_said(&process, "--greeting=TEXT"));
-    (void) fclose(process.out);
+    tiny_close(&process);
 }
 END_TEST
 
@@ -38,7 +38,7 @@ START_TEST(test_version)
     tiny_run(&process, args);
     ck_assert_int_eq(tiny_result(&process), 0);
     ck_assert(tiny_said(&process, "tiny ficus-"));
-    (void) fclose(process.out);
+    tiny_close(&process);
 }
 END_TEST
 
@@ -60,7 +60,7 @@ START_TEST(test_check)
     ck_assert_int_eq(access(tiny_place.path, F_OK), -1);
 
     free(text);
-    (void) fclose(process.out);
+    tiny_close(&process);
     tiny_teardown();
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(test_bad_settings)
         ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
         ck_assert_ptr_null(strstr(text, "secret"));
         free(text);
-        (void) fclose(process.out);
+        tiny_close(&process);
     }
 
     tiny_teardown();
@@ -141,14 +141,14 @@ START_TEST(test_missing_settings)
     text = tiny_output(&process);
     ck_assert_str_eq(text, "tiny: --listen must be set\n");
     free(text);
-    (void) fclose(process.out);
+    tiny_close(&process);
 
     tiny_run(&process, no_store);
     ck_assert_int_eq(tiny_result(&process), 2);
     text = tiny_output(&process);
     ck_assert_str_eq(text, "tiny: --store must be set\n");
     free(text);
-    (void) fclose(process.out);
+    tiny_close(&process);
 
     tiny_teardown();
 }

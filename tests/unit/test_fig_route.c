@@ -141,7 +141,7 @@ end(call_t *c)
 /* a request gets that status, and that body unless NULL */
 
 static void
-gets(const char *method, const char *path, unsigned status, const char *body)
+goes(const char *method, const char *path, unsigned status, const char *body)
 {
     call_t         c;
     fig_router_t  *router;
@@ -208,21 +208,21 @@ typed(const char *method, const char *path, const char *type, bool large)
 
 START_TEST(test_found)
 {
-    gets("GET", "/", 200, "landing");
-    gets("GET", "/api/users", 200, "list");
-    gets("GET", "/api/users/u1", 200, "one u1 ");
-    gets("GET", "/api/users/u1/tags/t", 200, "two u1 t");
-    gets("GET", "/api/users/a b%2F\xc3\xb6", 200, "one a b%2F\xc3\xb6 ");
-    gets("GET", "/api/users/batches", 200, "one batches ");
+    goes("GET", "/", 200, "landing");
+    goes("GET", "/api/users", 200, "list");
+    goes("GET", "/api/users/u1", 200, "one u1 ");
+    goes("GET", "/api/users/u1/tags/t", 200, "two u1 t");
+    goes("GET", "/api/users/a b%2F\xc3\xb6", 200, "one a b%2F\xc3\xb6 ");
+    goes("GET", "/api/users/batches", 200, "one batches ");
 }
 END_TEST
 
 
 START_TEST(test_head)
 {
-    gets("HEAD", "/", 200, "landing");
-    gets("HEAD", "/api/users/u1", 200, "one u1 ");
-    gets("HEAD", "/nowhere", 404, NULL);
+    goes("HEAD", "/", 200, "landing");
+    goes("HEAD", "/api/users/u1", 200, "one u1 ");
+    goes("HEAD", "/nowhere", 404, NULL);
     allows("HEAD", "/api/users/batch", "Allow: POST\r\n");
 }
 END_TEST
@@ -230,18 +230,18 @@ END_TEST
 
 START_TEST(test_not_found)
 {
-    gets("GET", "", 404, NULL);
-    gets("GET", NULL, 404, NULL);
-    gets("GET", "api/users", 404, NULL);
-    gets("GET", "//", 404, NULL);
-    gets("GET", "/api", 404, NULL);
-    gets("GET", "/api/users/", 404, NULL);
-    gets("GET", "/api/users//tags/t", 404, NULL);
-    gets("GET", "/api/users/u1/", 404, NULL);
-    gets("GET", "/api/users/u1/tags/", 404, NULL);
-    gets("GET", "/api/users/u1/tags/t/x", 404, NULL);
-    gets("GET", "/API/users", 404, NULL);
-    gets("POST", "/api/usersx", 404, NULL);
+    goes("GET", "", 404, NULL);
+    goes("GET", NULL, 404, NULL);
+    goes("GET", "api/users", 404, NULL);
+    goes("GET", "//", 404, NULL);
+    goes("GET", "/api", 404, NULL);
+    goes("GET", "/api/users/", 404, NULL);
+    goes("GET", "/api/users//tags/t", 404, NULL);
+    goes("GET", "/api/users/u1/", 404, NULL);
+    goes("GET", "/api/users/u1/tags/", 404, NULL);
+    goes("GET", "/api/users/u1/tags/t/x", 404, NULL);
+    goes("GET", "/API/users", 404, NULL);
+    goes("POST", "/api/usersx", 404, NULL);
 }
 END_TEST
 
@@ -321,13 +321,13 @@ START_TEST(test_metrics)
     int  i;
 
     for (i = 0; i < 3; i++) {
-        gets("GET", "/api/users/u1", 200, NULL);
+        goes("GET", "/api/users/u1", 200, NULL);
     }
 
-    gets("GET", "/api/users/u2", 200, NULL);
-    gets("BREW", "/nowhere", 404, NULL);
-    gets("STEEP", "/api/users", 405, NULL);
-    gets("HEAD", "/", 200, NULL);
+    goes("GET", "/api/users/u2", 200, NULL);
+    goes("BREW", "/nowhere", 404, NULL);
+    goes("STEEP", "/api/users", 405, NULL);
+    goes("HEAD", "/", 200, NULL);
 
     ck_assert(counted("ficus_requests_total{route=\"/api/users/{userId}\","
                       "method=\"GET\",status=\"200\"} 4\n"));
@@ -392,8 +392,8 @@ START_TEST(test_log)
     char  *text;
 
     unit_capture(STDERR_FILENO);
-    gets("GET", "/fail", 500, "failed");
-    gets("GET", "/api/users", 200, "list");
+    goes("GET", "/fail", 500, "failed");
+    goes("GET", "/api/users", 200, "list");
     text = unit_captured();
 
     ck_assert_ptr_nonnull(strstr(text, "warn"));

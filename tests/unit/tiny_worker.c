@@ -168,6 +168,14 @@ tiny_result(tiny_t *process)
 }
 
 
+void
+tiny_close(tiny_t *process)
+{
+    (void) fclose(process->out);
+    process->out = NULL;
+}
+
+
 /* what it has written so far, for the caller to free */
 
 char *
@@ -272,6 +280,6 @@ tiny_stop(tiny_t *process)
     ck_assert(tiny_said(process, "goodbye after hello"));
     ck_assert(tiny_said(process, "stopped by SIGTERM"));
     ck_assert_int_eq(access(tiny_place.path, F_OK), -1);
-    (void) fclose(process->out);
+    tiny_close(process);
     tiny_teardown();
 }

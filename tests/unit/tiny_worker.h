@@ -42,6 +42,7 @@ void tiny_run(tiny_t *process, const char *const *args);
 
 /* what it returned; a signal is no way to end */
 int tiny_result(tiny_t *process);
+void tiny_close(tiny_t *process);            /* its output */
 
 /* what it has written so far, for the caller to free */
 char *tiny_output(tiny_t *process);
