@@ -26,13 +26,13 @@ static const fig_bus_backend_t  *fig_bus_backends[] = {
 
 
 fig_status_t
-fig_bus_open(const fig_bus_conf_t *conf, fig_bus_t **out)
+fig_bus_open(const fig_bus_conf_t *conf, fig_bus_t **bus)
 {
-    fig_bus_t                *bus;
+    fig_bus_t                *self;
     fig_status_t              rc;
     const fig_bus_backend_t  *backend;
 
-    *out = NULL;
+    *bus = NULL;
     backend = fig_bus_find(conf->url);
 
     if (backend == NULL) {
@@ -41,21 +41,21 @@ fig_bus_open(const fig_bus_conf_t *conf, fig_bus_t **out)
         return FIG_INVALID;
     }
 
-    bus = malloc(sizeof(fig_bus_t));
+    self = malloc(sizeof(fig_bus_t));
 
-    if (bus == NULL) {
+    if (self == NULL) {
         return FIG_ERROR;
     }
 
-    bus->backend = backend;
-    rc = backend->open(conf, &bus->self);
+    self->backend = backend;
+    rc = backend->open(conf, &self->self);
 
     if (rc != FIG_OK) {
-        free(bus);
+        free(self);
         return rc;
     }
 
-    *out = bus;
+    *bus = self;
 
     return FIG_OK;
 }

@@ -8,6 +8,7 @@
 #include "fig_hash.h"
 #include "fig_log.h"
 #include "fig_metrics.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,8 @@ fig_nats_start(fig_nats_t *nats)
     rc = pthread_create(&nats->thread, NULL, fig_nats_main, nats);
 
     if (rc != 0) {
-        fig_log_error("can't start the bus's thread: %s", strerror(rc));
+        errno = rc;
+        fig_log_errno("can't start the bus's thread");
         return FIG_ERROR;
     }
 

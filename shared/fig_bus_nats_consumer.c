@@ -31,7 +31,9 @@
 
 /* ms */
 #define FIG_NATS_HEARTBEAT  1000
-#define FIG_NATS_SILENCE    3500
+
+/* us */
+#define FIG_NATS_SILENCE    3500000
 
 /* messages that wait here; beyond it they are lost and asked for again */
 #define FIG_NATS_BYTES      (64 * 1024 * 1024)
@@ -276,7 +278,7 @@ fig_nats_next(fig_subscription_t *subscription, uint64_t timeout,
             return rc;
         }
 
-        if (now - consumer->heard > FIG_NATS_SILENCE * 1000) {
+        if (now - consumer->heard > FIG_NATS_SILENCE) {
             return FIG_DECLINED;
         }
 

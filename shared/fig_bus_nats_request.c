@@ -6,6 +6,7 @@
 
 #include "fig_bus_nats.h"
 #include "fig_log.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,43 +36,43 @@ static void fig_nats_reply(fig_nats_serve_t *serve,
 
 
 fig_status_t
-fig_nats_serve(void *self, const char *subject, fig_bus_serve_pt handler,
+fig_nats_serve(void *self, const char *subject, fig_bus_serve_pt serve,
     void *data)
 {
     int                rc;
     fig_nats_t        *nats;
-    fig_nats_serve_t  *serve;
+    fig_nats_serve_t  *server;
 
     nats = self;
-    serve = calloc(1, sizeof(fig_nats_serve_t));
+    server = calloc(1, sizeof(fig_nats_serve_t));
 
-    if (serve == NULL) {
+    if (server == NULL) {
         return FIG_ERROR;
     }
 
-    serve->nats = nats;
-    serve->serve = handler;
-    serve->data = data;
-    serve->subject = strdup(subject);
+    server->nats = nats;
+    server->serve = serve;
+    server->data = data;
+    server->subject = strdup(subject);
 
-    if (serve->subject == NULL) {
-        free(serve);
+    if (server->subject == NULL) {
+        free(server);
         return FIG_ERROR;
     }
 
-    rc = pthread_create(&serve->thread, NULL, fig_nats_serve_main, serve);
+    rc = pthread_create(&server->thread, NULL, fig_nats_serve_main, server);
 
     if (rc != 0) {
-        fig_log_error("can't start a thread that serves %s: %s", subject,
-                      strerror(rc));
-        free(serve->subject);
-        free(serve);
+        errno = rc;
+        fig_log_errno("can't start a thread that serves %s", subject);
+        free(server->subject);
+        free(server);
         return FIG_ERROR;
     }
 
     (void) pthread_mutex_lock(&nats->mutex);
-    serve->next = nats->serves;
-    nats->serves = serve;
+    server->next = nats->serves;
+    nats->serves = server;
     (void) pthread_mutex_unlock(&nats->mutex);
 
     return FIG_OK;

@@ -6,12 +6,14 @@
 
 #include "fig_consumer_batch.h"
 #include "fig_log.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 
-#define FIG_CONSUMER_ARENA  (256 * 1024 * 1024)
+#define FIG_CONSUMER_BLOCK  65536
+#define FIG_CONSUMER_ARENA  ((size_t) 256 * 1024 * 1024)
 
 /* ms */
 #define FIG_CONSUMER_NEXT   250
@@ -32,43 +34,44 @@ static void fig_consumer_follow(fig_consumer_t *consumer);
 
 fig_status_t
 fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
-    const fig_consumer_conf_t *conf, fig_consumer_t **out)
+    const fig_consumer_conf_t *conf, fig_consumer_t **consumer)
 {
     int              rc;
-    fig_consumer_t  *consumer;
+    fig_consumer_t  *self;
 
-    *out = NULL;
-    consumer = calloc(1, sizeof(fig_consumer_t));
+    *consumer = NULL;
+    self = calloc(1, sizeof(fig_consumer_t));
 
-    if (consumer == NULL) {
+    if (self == NULL) {
         return FIG_ERROR;
     }
 
-    consumer->store = store;
-    consumer->bus = bus;
-    consumer->conf = *conf;
-    fig_consumer_init(consumer);
+    self->store = store;
+    self->bus = bus;
+    self->conf = *conf;
+    fig_consumer_init(self);
 
-    consumer->arena = fig_arena_create(64 * 1024, FIG_CONSUMER_ARENA);
+    self->arena = fig_arena_create(FIG_CONSUMER_BLOCK, FIG_CONSUMER_ARENA);
 
-    if (consumer->arena == NULL) {
-        fig_consumer_free(consumer);
+    if (self->arena == NULL) {
+        fig_consumer_free(self);
         return FIG_ERROR;
     }
 
-    rc = pthread_create(&consumer->thread, NULL, fig_consumer_main, consumer);
+    rc = pthread_create(&self->thread, NULL, fig_consumer_main, self);
 
     if (rc != 0) {
-        fig_log_error("can't start the consumer's thread: %s", strerror(rc));
-        fig_consumer_free(consumer);
+        errno = rc;
+        fig_log_errno("can't start the consumer's thread");
+        fig_consumer_free(self);
         return FIG_ERROR;
     }
 
     fig_gauge("ficus_consumer_cursor",
               "The stream's message up to which all is applied.", "",
-              fig_consumer_cursor, consumer);
+              fig_consumer_cursor, self);
 
-    *out = consumer;
+    *consumer = self;
 
     return FIG_OK;
 }

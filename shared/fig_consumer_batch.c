@@ -13,14 +13,14 @@
 
 
 /* of one batch's messages */
-#define FIG_BATCH_BYTES    (4 * 1024 * 1024)
+#define FIG_BATCH_BYTES    ((size_t) 4 * 1024 * 1024)
 
 /* ms */
 #define FIG_BATCH_BACKOFF  100
 #define FIG_BATCH_SLOWEST  5000
 
 /* twice the messages of a batch, a power of two */
-#define FIG_BATCH_SLOTS    (FIG_CONSUMER_BATCH * 2)
+#define FIG_BATCH_SLOTS    ((size_t) FIG_CONSUMER_BATCH * 2)
 
 /* a store's longest id */
 #define FIG_BATCH_KEY      512

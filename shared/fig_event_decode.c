@@ -13,6 +13,9 @@
 /* a store's longest id */
 #define FIG_EVENT_KEY  512
 
+/* name, key and version together */
+#define FIG_EVENT_ID   1024
+
 
 static const char *fig_event_envelope(const fig_topic_t *topic,
     fig_json_t *value, fig_event_t *event);
@@ -187,7 +190,7 @@ fig_event_same(const fig_topic_t *topic, fig_json_t *value,
     doc.id = event->key;
     doc.ver = event->ver;
 
-    fig_buf_init(&text, FIG_EVENT_KEY * 2);
+    fig_buf_init(&text, FIG_EVENT_ID);
     fig_event_id(&text, topic, &doc);
 
     if (!fig_str_eq(fig_json_string(value, "id"), fig_buf_view(&text))) {

@@ -6,6 +6,7 @@
 
 #include "fig_outbox_relay.h"
 #include "fig_log.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,50 +22,50 @@ static void fig_outbox_free(fig_outbox_t *outbox);
 
 fig_status_t
 fig_outbox_open(fig_store_t *store, fig_bus_t *bus, const fig_topic_t *topic,
-    fig_outbox_t **out)
+    fig_outbox_t **outbox)
 {
-    fig_outbox_t  *outbox;
+    fig_outbox_t  *self;
     fig_status_t   rc;
 
-    *out = NULL;
-    outbox = calloc(1, sizeof(fig_outbox_t));
+    *outbox = NULL;
+    self = calloc(1, sizeof(fig_outbox_t));
 
-    if (outbox == NULL) {
+    if (self == NULL) {
         return FIG_ERROR;
     }
 
-    outbox->store = store;
-    outbox->bus = bus;
-    outbox->topic = topic;
-    outbox->rows = fig_rows_create();
-    outbox->seen = fig_seen_create();
-    outbox->before = fig_seen_create();
-    fig_outbox_init(outbox);
+    self->store = store;
+    self->bus = bus;
+    self->topic = topic;
+    self->rows = fig_rows_create();
+    self->seen = fig_seen_create();
+    self->before = fig_seen_create();
+    fig_outbox_init(self);
 
-    if (outbox->rows == NULL || outbox->seen == NULL
-        || outbox->before == NULL)
+    if (self->rows == NULL || self->seen == NULL
+        || self->before == NULL)
     {
-        fig_outbox_free(outbox);
+        fig_outbox_free(self);
         return FIG_ERROR;
     }
 
-    rc = fig_bus_publisher(bus, fig_outbox_acked, outbox, &outbox->publisher);
+    rc = fig_bus_publisher(bus, fig_outbox_acked, self, &self->publisher);
 
     if (rc != FIG_OK) {
-        fig_outbox_free(outbox);
+        fig_outbox_free(self);
         return rc;
     }
 
-    rc = fig_outbox_threads(outbox);
+    rc = fig_outbox_threads(self);
 
     if (rc != FIG_OK) {
-        fig_bus_publisher_close(bus, outbox->publisher);
-        fig_outbox_free(outbox);
+        fig_bus_publisher_close(bus, self->publisher);
+        fig_outbox_free(self);
         return rc;
     }
 
-    fig_outbox_metrics(outbox);
-    *out = outbox;
+    fig_outbox_metrics(self);
+    *outbox = self;
 
     return FIG_OK;
 }
@@ -140,7 +141,8 @@ fig_outbox_threads(fig_outbox_t *outbox)
     }
 
     if (rc != 0) {
-        fig_log_error("can't start the outbox's threads: %s", strerror(rc));
+        errno = rc;
+        fig_log_errno("can't start the outbox's threads");
         return FIG_ERROR;
     }
 

@@ -18,7 +18,7 @@
 #define FIG_KEEPER_RETRY   1000000
 #define FIG_KEEPER_SETTLE  2000000
 
-#define FIG_KEEPER_ARENA   (64 * 1024 * 1024)
+#define FIG_KEEPER_ARENA   ((size_t) 64 * 1024 * 1024)
 
 
 typedef struct {

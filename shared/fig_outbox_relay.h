@@ -26,7 +26,7 @@
 
 
 /* an event, at most */
-#define FIG_OUTBOX_EVENT  (16 * 1024 * 1024)
+#define FIG_OUTBOX_EVENT  ((size_t) 16 * 1024 * 1024)
 
 /* a store's longest id */
 #define FIG_OUTBOX_KEY    512

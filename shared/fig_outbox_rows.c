@@ -14,7 +14,7 @@
 #define FIG_ROWS        8192
 
 /* of all parcels together */
-#define FIG_ROWS_BYTES  (32 * 1024 * 1024)
+#define FIG_ROWS_BYTES  ((size_t) 32 * 1024 * 1024)
 
 
 typedef struct {

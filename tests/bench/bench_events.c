@@ -371,8 +371,9 @@ lane_main(void *data)
 static void
 load(const char *what, unsigned rate, unsigned threads, unsigned updates)
 {
+    size_t    n;
     uint64_t  start;
-    unsigned  i, n;
+    unsigned  i;
     lane_t    lanes[THREADS];
 
     start = fig_clock_us();
@@ -399,7 +400,12 @@ load(const char *what, unsigned rate, unsigned threads, unsigned updates)
 
     n = atomic_load(&shared->nlags);
     n = n < LAGS ? n : LAGS;
-    expect(n != 0, "no lags");
+
+    if (n == 0) {
+        expect(false, "no lags");
+        return;
+    }
+
     qsort(shared->lags, n, sizeof(uint32_t), compare);
 
     printf("%-26s %10u %8.2f ms %8.2f ms %8.2f ms\n", what, rate,

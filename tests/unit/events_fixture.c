@@ -305,7 +305,7 @@ events_metric(const char *name)
     }
 
     ck_assert_msg(line != NULL, "no metric %s", name);
-    value = strtoul(line + len, NULL, 10);
+    value = line ? strtoul(line + len, NULL, 10) : 0;
     fig_buf_clear(&out);
 
     return value;
