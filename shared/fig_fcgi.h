@@ -5,7 +5,7 @@
 
 
 /*
- * A FastCGI 1.0 responder: all threads wait on one epoll set, a connection is
+ * A FastCGI 1.0 responder: all threads share one epoll set, a connection is
  * armed one-shot, so a request stays on the thread that read it and a handler
  * may block (docs/decisions/0003).  Connections are kept when nginx asks for
  * it; requests of one connection come one after another (FCGI_MPXS_CONNS is
