@@ -64,8 +64,9 @@ users_start(fig_app_t *app, users_check_pt check, void **data)
                          &users->resource.outbox);
 
     if (rc == FIG_OK) {
+        /* the store, since it outlives the bus, which we don't */
         rc = fig_bus_serve(fig_app_bus(app), USERS_BY_EMAIL, users_by_email,
-                           users);
+                           users->store);
     }
 
     if (rc != FIG_OK) {
@@ -102,10 +103,10 @@ users_index(const fig_resource_t *resource, fig_change_t *change)
 static void
 users_by_email(void *data, fig_str_t key, fig_buf_t *out)
 {
-    users_t      *users = data;
     fig_page_t    page;
     fig_query_t   query;
     fig_arena_t  *arena;
+    fig_store_t  *store = data;
 
     memset(&query, 0, sizeof(fig_query_t));
     query.match[0] = key;
@@ -114,8 +115,8 @@ users_by_email(void *data, fig_str_t key, fig_buf_t *out)
     arena = fig_arena_create(4096, REPLY_MEMORY);
 
     if (arena == NULL
-        || fig_store_list(users->store, &users_collection, &query, arena,
-                          &page) != FIG_OK)
+        || fig_store_list(store, &users_collection, &query, arena, &page)
+           != FIG_OK)
     {
         out->failed = true;
 
