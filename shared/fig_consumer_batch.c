@@ -282,14 +282,19 @@ fig_batch_write(fig_consumer_t *consumer, size_t n, bool *unknown)
 }
 
 
+/* a row that can't be read may be: applied once too often does no harm */
+
 static bool
 fig_batch_marked(fig_consumer_t *consumer, const fig_event_t *event)
 {
-    fig_doc_t  doc;
+    fig_doc_t     doc;
+    fig_status_t  rc;
 
-    return fig_store_get(consumer->store, consumer->conf.replica, event->key,
-                         consumer->arena, &doc) == FIG_OK
-           && doc.ver == event->ver && doc.pending;
+    rc = fig_store_get(consumer->store, consumer->conf.replica, event->key,
+                       consumer->arena, &doc);
+
+    return rc == FIG_OK ? doc.ver == event->ver && doc.pending
+                        : rc != FIG_DECLINED;
 }
 
 
