@@ -63,7 +63,8 @@ for my $bad ("a: 1\na: 2", "a: {b: 1, b: 2}", "a: *x", "a: &x 1", "a: !!str 1",
 
 # Schemas: what fits, what does not.
 
-my $document = { defs => { id => { type => 'string', pattern => '^[a-z]+$' } } };
+my $document = { defs => {
+    id => { type => 'string', pattern => '^[a-z]+$' } } };
 my $schema = Ficus::Schema->new($document);
 
 for my $case (
