@@ -78,12 +78,12 @@ INSTRUMENT += -fsanitize=fuzzer-no-link
 endif
 
 CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared -Iworkers $(NATS_CFLAGS) \
-           $(SQLITE_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS) \
+           $(SQLITE_CFLAGS) $(MONGO_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS) \
            $(MONGO_CFLAGS)
 CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
          $(INSTRUMENT) $(CC_OPT)
 LDFLAGS = -pie -pthread $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
-LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(JSON_LIBS) $(CURL_LIBS) \
+LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(MONGO_LIBS) $(JSON_LIBS) $(CURL_LIBS) \
        $(MONGO_LIBS) -lm
 
 .PHONY: print-flags

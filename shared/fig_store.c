@@ -43,7 +43,8 @@ static fig_histogram_t *store_histogram(const char *labels);
 /* a backend has its line here */
 
 static const fig_store_backend_t *const  store_backends[] = {
-    &fig_store_sqlite
+    &fig_store_sqlite,
+    &fig_store_mongo
 };
 
 
@@ -62,7 +63,8 @@ fig_store_open(const fig_store_conf_t *conf,
     backend = store_backend(conf->uri, &where);
 
     if (backend == NULL) {
-        fig_log_error("store %s: want sqlite:PATH", conf->uri);
+        /* whatever it is, it may hold a password */
+        fig_log_error("store: want sqlite:PATH or mongodb://HOST/DATABASE");
         return FIG_ERROR;
     }
 

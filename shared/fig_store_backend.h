@@ -35,7 +35,17 @@ typedef struct {
 } fig_store_backend_t;
 
 
+extern const fig_store_backend_t  fig_store_mongo;
 extern const fig_store_backend_t  fig_store_sqlite;
+
+
+/*
+ * Ops that outlive their caller.  copy: one block from malloc(), or NULL;
+ * bytes: of all their strings.
+ */
+
+fig_op_t *fig_store_ops_copy(const fig_op_t *ops, size_t n);
+size_t fig_store_ops_bytes(const fig_op_t *ops, size_t n);
 
 
 #endif /* FIG_STORE_BACKEND_H_INCLUDED */

@@ -1,0 +1,258 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * MongoDB: a database on a server, or a replica set of servers, that any
+ * number of processes use.  Nothing here needs a transaction, so that a
+ * standalone server will do.
+ */
+
+
+#include "fig_store_mongo.h"
+#include "fig_log.h"
+#include <stdlib.h>
+#include <string.h>
+
+
+static fig_status_t mongo_open(const fig_store_conf_t *conf,
+    const char *where, const fig_collection_t *const *collections,
+    void **self);
+static void mongo_close(void *self);
+static uint64_t mongo_base(void *self);
+
+static void mongo_configure(void);
+static fig_status_t mongo_connect(fig_mongo_t *store,
+    const fig_store_conf_t *conf);
+static fig_status_t mongo_server_status(uint32_t code);
+
+
+const fig_store_backend_t  fig_store_mongo = {
+    .scheme = "mongodb",
+    .open = mongo_open,
+    .close = mongo_close,
+    .write = fig_mongo_write,
+    .write_later = fig_mongo_write_later,
+    .get = fig_mongo_get,
+    .list = fig_mongo_list,
+    .base = mongo_base,
+    .ping = fig_mongo_ping
+};
+
+
+static fig_status_t
+mongo_open(const fig_store_conf_t *conf, const char *where,
+    const fig_collection_t *const *collections, void **self)
+{
+    fig_mongo_t            *store;
+    fig_status_t            status;
+    mongoc_client_t        *client;
+    static pthread_once_t   once = PTHREAD_ONCE_INIT;
+
+    *self = NULL;
+
+    (void) pthread_once(&once, mongo_configure);
+
+    store = calloc(1, sizeof(fig_mongo_t));
+
+    if (store == NULL) {
+        fig_log_error("store: out of memory");
+        return FIG_ERROR;
+    }
+
+    store->collections = collections;
+    status = mongo_connect(store, conf);
+
+    if (status == FIG_OK) {
+        client = fig_mongo_take(store);
+        status = client ? fig_mongo_schema(store, client) : FIG_ERROR;
+        fig_mongo_give(store, client);
+    }
+
+    if (status != FIG_OK || fig_mongo_later_start(store) != FIG_OK) {
+        mongo_close(store);
+        return FIG_ERROR;
+    }
+
+    *self = store;
+
+    return FIG_OK;
+}
+
+
+static void
+mongo_close(void *self)
+{
+    fig_mongo_t  *store = self;
+
+    fig_mongo_later_stop(store);
+
+    if (store->pool != NULL) {
+        mongoc_client_pool_destroy(store->pool);
+    }
+
+    free(store->database);
+    free(store->name);
+    free(store);
+}
+
+
+static uint64_t
+mongo_base(void *self)
+{
+    fig_mongo_t  *store = self;
+
+    return store->base;
+}
+
+
+mongoc_client_t *
+fig_mongo_take(fig_mongo_t *store)
+{
+    mongoc_client_t  *client;
+
+    client = mongoc_client_pool_pop(store->pool);
+
+    if (client == NULL && !atomic_exchange(&store->away, true)) {
+        fig_log_error("store %s: all connections are busy for too long",
+                      store->name);
+    }
+
+    return client;
+}
+
+
+void
+fig_mongo_give(fig_mongo_t *store, mongoc_client_t *client)
+{
+    if (client != NULL) {
+        mongoc_client_pool_push(store->pool, client);
+    }
+}
+
+
+fig_status_t
+fig_mongo_failed(fig_mongo_t *store, const bson_error_t *error,
+    const char *what)
+{
+    fig_status_t  status;
+
+    status = fig_mongo_status(error);
+
+    if ((status != FIG_BUSY && status != FIG_UNKNOWN)
+        || !atomic_exchange(&store->away, true))
+    {
+        fig_log_error("store %s: %s: %s (%u.%u)", store->name, what,
+                      error->message, error->domain, error->code);
+    }
+
+    return status;
+}
+
+
+fig_status_t
+fig_mongo_status(const bson_error_t *error)
+{
+    switch (error->domain) {
+
+    case MONGOC_ERROR_SERVER_SELECTION:
+        return FIG_BUSY;
+
+    case MONGOC_ERROR_STREAM:
+        return error->code == MONGOC_ERROR_STREAM_CONNECT
+               || error->code == MONGOC_ERROR_STREAM_NAME_RESOLUTION
+               || error->code == MONGOC_ERROR_STREAM_NOT_ESTABLISHED
+               ? FIG_BUSY : FIG_UNKNOWN;
+
+    case MONGOC_ERROR_PROTOCOL:
+    case MONGOC_ERROR_WRITE_CONCERN:
+        return FIG_UNKNOWN;
+
+    case MONGOC_ERROR_SERVER:
+        return mongo_server_status(error->code);
+
+    default:
+        return FIG_ERROR;
+    }
+}
+
+
+void
+fig_mongo_works(fig_mongo_t *store)
+{
+    if (atomic_load_explicit(&store->away, memory_order_relaxed)
+        && atomic_exchange(&store->away, false))
+    {
+        fig_log_info("store %s: can be used again", store->name);
+    }
+}
+
+
+/*
+ * For the whole process; what the driver has to say is said in its errors.
+ */
+
+static void
+mongo_configure(void)
+{
+    mongoc_log_set_handler(NULL, NULL);
+    mongoc_init();
+}
+
+
+static fig_status_t
+mongo_connect(fig_mongo_t *store, const fig_store_conf_t *conf)
+{
+    bson_error_t   error;
+    mongoc_uri_t  *uri;
+
+    uri = fig_mongo_uri(conf, &store->name, &store->database);
+
+    if (uri == NULL) {
+        return FIG_ERROR;
+    }
+
+    store->pool = mongoc_client_pool_new_with_error(uri, &error);
+    mongoc_uri_destroy(uri);
+
+    if (store->pool == NULL) {
+        fig_log_error("store %s: cannot be used: %s", store->name,
+                      error.message);
+        return FIG_ERROR;
+    }
+
+    (void) mongoc_client_pool_set_error_api(store->pool,
+                                            MONGOC_ERROR_API_VERSION_2);
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+mongo_server_status(uint32_t code)
+{
+    switch (code) {
+
+    case 10107:     /* NotWritablePrimary */
+    case 13435:     /* NotPrimaryNoSecondaryOk */
+    case 13436:     /* NotPrimaryOrSecondary */
+        return FIG_BUSY;
+
+    case 50:        /* MaxTimeMSExpired */
+    case 64:        /* WriteConcernFailed */
+    case 91:        /* ShutdownInProgress */
+    case 189:       /* PrimarySteppedDown */
+    case 262:       /* ExceededTimeLimit */
+    case 11600:     /* InterruptedAtShutdown */
+    case 11602:     /* InterruptedDueToReplStateChange */
+        return FIG_UNKNOWN;
+
+    case 14031:     /* OutOfDiskSpace */
+        return FIG_FULL;
+
+    default:
+        return FIG_ERROR;
+    }
+}

@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Ops that outlive their caller: a copy in one block, with all their strings.
+ */
+
+
+#include "fig_store_backend.h"
+#include <stdlib.h>
+#include <string.h>
+
+
+static fig_str_t ops_copy_str(char **p, fig_str_t s);
+
+
+size_t
+fig_store_ops_bytes(const fig_op_t *ops, size_t n)
+{
+    size_t            i, k, bytes;
+    const fig_doc_t  *doc;
+
+    bytes = 0;
+
+    for (i = 0; i < n; i++) {
+        doc = &ops[i].doc;
+        bytes += doc->id.len + doc->body.len + doc->changed.len;
+
+        for (k = 0; k < FIG_STORE_KEYS; k++) {
+            bytes += doc->keys[k].len;
+        }
+    }
+
+    return bytes;
+}
+
+
+fig_op_t *
+fig_store_ops_copy(const fig_op_t *ops, size_t n)
+{
+    char       *p;
+    size_t      i, k;
+    fig_op_t   *copy;
+    fig_doc_t  *doc;
+
+    copy = malloc(n * sizeof(fig_op_t) + fig_store_ops_bytes(ops, n));
+
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    memcpy(copy, ops, n * sizeof(fig_op_t));
+    p = (char *) (copy + n);
+
+    for (i = 0; i < n; i++) {
+        doc = &copy[i].doc;
+        doc->id = ops_copy_str(&p, doc->id);
+        doc->body = ops_copy_str(&p, doc->body);
+        doc->changed = ops_copy_str(&p, doc->changed);
+
+        for (k = 0; k < FIG_STORE_KEYS; k++) {
+            doc->keys[k] = ops_copy_str(&p, doc->keys[k]);
+        }
+    }
+
+    return copy;
+}
+
+
+static fig_str_t
+ops_copy_str(char **p, fig_str_t s)
+{
+    fig_str_t  copy;
+
+    if (s.data == NULL) {
+        return s;
+    }
+
+    memcpy(*p, s.data, s.len);
+    copy.data = *p;
+    copy.len = s.len;
+    *p += s.len;
+
+    return copy;
+}
