@@ -112,7 +112,8 @@ sub refused {
     is($? >> 8, 1, "$name, $what: the system refuses to start");
     like($out, qr/\Q$name\E/, "$name, $what: and names it") or diag($out);
     unlike($out, qr/^ficus: ready/m, "$name, $what: it was never ready");
-    is_deeply([ listing($path) ], \@before, "$name, $what: nothing was touched");
+    is_deeply([ listing($path) ], \@before,
+        "$name, $what: nothing was touched");
 }
 
 

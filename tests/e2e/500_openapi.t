@@ -14,6 +14,8 @@ use Test::More;
 
 use Ficus::Contract;
 
+use Fcntl qw(LOCK_EX LOCK_NB);
+
 use Ficus::HTTP qw(parallel);
 use Ficus::Run qw(root);
 use Ficus::YAML;
@@ -73,7 +75,10 @@ sub walk {
 
 
 sub successes {
-    $api->ask('GET', $_) for '/', '/healthz', '/readyz';
+    for my $path ('/', '/healthz', '/readyz') {
+        $api->ask('GET', $path);
+        $api->admin('GET', $path);
+    }
 
     my $user = $api->user(arm => 'v2', name => 'N', phone => '+4912345',
         tags => [ 'a' ]);
@@ -194,6 +199,13 @@ sub admin_errors {
         $api->admin($method, $path, json => $good, match => '"1"');
         $api->admin($method, $path, text => ' ' x 65537);
         $api->admin($method, $path, body => '{}');
+
+        # somebody else is writing the state file
+        open my $lock, '<', $s->dir . '/state' or die $!;
+        flock $lock, LOCK_EX | LOCK_NB or die $!;
+        is($api->admin($method, $path, json => $good)->{status}, 503,
+            "$name: the state file is locked");
+        close $lock;
 
         # the state file can't be written
         my $state = $s->dir . '/state';

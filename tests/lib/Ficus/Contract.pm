@@ -172,7 +172,8 @@ sub of {
         push @{$self->{templates}}, {
             template => $template,
             item => $item,
-            port => $item->{servers} ? 'admin' : 'public',
+            port => { map { ($_->{url} =~ /:8081$/ ? 'admin' : 'public') => 1 }
+                @{$item->{servers} // $document->{servers}} },
             regex => qr/^$regex$/,
             captures => scalar(() = $template =~ /\{/g),
         };
@@ -290,7 +291,7 @@ sub _template {
     my ($self, $path, $port) = @_;
 
     my ($best) = sort { $a->{captures} <=> $b->{captures} }
-        grep { $_->{port} eq $port && $path =~ $_->{regex} }
+        grep { $_->{port}{$port} && $path =~ $_->{regex} }
         @{$self->{templates}};
 
     return $best;
