@@ -78,12 +78,12 @@ INSTRUMENT += -fsanitize=fuzzer-no-link
 endif
 
 CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared -Iworkers $(NATS_CFLAGS) \
-           $(SQLITE_CFLAGS) $(MONGO_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS) \
+           $(SQLITE_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS) \
            $(MONGO_CFLAGS)
 CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
          $(INSTRUMENT) $(CC_OPT)
 LDFLAGS = -pie -pthread $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
-LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(MONGO_LIBS) $(JSON_LIBS) $(CURL_LIBS) \
+LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(JSON_LIBS) $(CURL_LIBS) \
        $(MONGO_LIBS) -lm
 
 .PHONY: print-flags
@@ -254,8 +254,21 @@ $(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS): $(BUILD)/%: $(O)/%.o $(LIBDOMAIN)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBDOMAIN) $(LIBFIG) $(TEST_LIBS) $(LIBS)
 
-.PHONY: tests fuzz-programs bench-programs
-tests: $(UNIT_TESTS) $(FUZZ_TESTS)
+# FerretDB, the server that the MongoDB store is tested with; one for all kinds
+# of build, since it takes minutes.
+FERRETDB = build/ferretdb
+GO_ENV = GOTOOLCHAIN=local GOFLAGS='-modcacherw -buildvcs=false' \
+         GOMODCACHE='$(abspath build/go/mod)' \
+         GOCACHE='$(abspath build/go/cache)'
+
+$(FERRETDB): tests/mongo/main.go tests/mongo/go.mod tests/mongo/go.sum
+	@mkdir -p $(@D)
+	$(call say,GO,$@)
+	$(Q)cd tests/mongo && $(GO_ENV) $(GO) build -p 2 -o '$(abspath $@)' .
+
+.PHONY: tests fuzz-programs bench-programs ferretdb
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) ferretdb
+ferretdb: $(if $(MONGODB_URI),,$(if $(GO),$(FERRETDB)))
 fuzz-programs: $(FUZZ_TESTS)
 bench-programs: $(BENCH_PROGRAMS)
 
@@ -280,7 +293,8 @@ stop:
 
 TEST_ENV = FICUS_BUILD='$(abspath $(BUILD))' FICUS_NGINX='$(NGINX)' \
            FICUS_MODULE='$(abspath $(MODULE))' \
-           FICUS_NATS_SERVER='$(NATS_SERVER)' FICUS_SANITIZE='$(SANITIZE:yes=1)'
+           FICUS_NATS_SERVER='$(NATS_SERVER)' FICUS_SANITIZE='$(SANITIZE:yes=1)' \
+           FICUS_FERRETDB='$(abspath $(FERRETDB))'
 CHECK = +@$(TEST_ENV) CC='$(CC)' MAKE='$(MAKE)' perl tests/run.pl
 
 .PHONY: check check-unit check-nginx check-e2e check-fuzz check-gates
