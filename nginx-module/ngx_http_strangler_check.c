@@ -18,6 +18,8 @@ static void ngx_http_strangler_check_apis(ngx_conf_t *cf,
     ngx_http_strangler_main_conf_t *mcf);
 static ngx_uint_t ngx_http_strangler_is_public(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
+static ngx_uint_t ngx_http_strangler_is_server(ngx_http_conf_addr_t *addr,
+    ngx_http_core_srv_conf_t *cscf);
 static ngx_uint_t ngx_http_strangler_is_loopback(struct sockaddr *sa);
 
 
@@ -305,11 +307,10 @@ ngx_http_strangler_check_apis(ngx_conf_t *cf,
 static ngx_uint_t
 ngx_http_strangler_is_public(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
 {
-    ngx_uint_t                   p, a, s;
-    ngx_http_conf_addr_t        *addr;
-    ngx_http_conf_port_t        *port;
-    ngx_http_core_srv_conf_t   **cscfp;
-    ngx_http_core_main_conf_t   *cmcf;
+    ngx_uint_t                  p, a;
+    ngx_http_conf_addr_t       *addr;
+    ngx_http_conf_port_t       *port;
+    ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -324,17 +325,30 @@ ngx_http_strangler_is_public(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
 
         for (a = 0; a < port[p].addrs.nelts; a++) {
 
-            if (ngx_http_strangler_is_loopback(addr[a].opt.sockaddr)) {
-                continue;
+            if (!ngx_http_strangler_is_loopback(addr[a].opt.sockaddr)
+                && ngx_http_strangler_is_server(&addr[a], cscf))
+            {
+                return 1;
             }
+        }
+    }
 
-            cscfp = addr[a].servers.elts;
+    return 0;
+}
 
-            for (s = 0; s < addr[a].servers.nelts; s++) {
-                if (cscfp[s] == cscf) {
-                    return 1;
-                }
-            }
+
+static ngx_uint_t
+ngx_http_strangler_is_server(ngx_http_conf_addr_t *addr,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                   s;
+    ngx_http_core_srv_conf_t   **cscfp;
+
+    cscfp = addr->servers.elts;
+
+    for (s = 0; s < addr->servers.nelts; s++) {
+        if (cscfp[s] == cscf) {
+            return 1;
         }
     }
 

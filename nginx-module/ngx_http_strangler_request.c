@@ -222,16 +222,17 @@ ngx_http_strangler_post_read_handler(ngx_http_request_t *r)
 
         for (last = h + part->nelts; h < last; h++) {
 
-            if (h->lowcase_key[0] == 'x' && ngx_http_strangler_is_own(h)) {
-
-                if (ngx_http_strangler_strip(r, prev, part, h) != NGX_OK) {
-                    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-                }
-
-                /* the parts have changed: once more from the start */
-
-                return ngx_http_strangler_post_read_handler(r);
+            if (h->lowcase_key[0] != 'x' || !ngx_http_strangler_is_own(h)) {
+                continue;
             }
+
+            if (ngx_http_strangler_strip(r, prev, part, h) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            /* the parts have changed: once more from the start */
+
+            return ngx_http_strangler_post_read_handler(r);
         }
 
         prev = part;

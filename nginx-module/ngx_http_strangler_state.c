@@ -48,7 +48,7 @@ static ngx_int_t ngx_http_strangler_decode_slots(ngx_http_strangler_text_t *t,
 static ngx_int_t ngx_http_strangler_word(ngx_http_strangler_text_t *t,
     ngx_str_t *word);
 static ngx_int_t ngx_http_strangler_expect(ngx_http_strangler_text_t *t,
-    char *word);
+    char *expected);
 static ngx_int_t ngx_http_strangler_number(ngx_http_strangler_text_t *t,
     uint64_t *n);
 static ngx_int_t ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t,
