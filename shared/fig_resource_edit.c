@@ -61,7 +61,6 @@ fig_resource_edit_many(const fig_resource_t *resource,
         return FIG_NOMEM;
     }
 
-    rc = FIG_OK;
     nops = 0;
 
     for (i = 0; i < n; i++) {
