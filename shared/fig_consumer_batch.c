@@ -39,6 +39,7 @@ typedef struct {
 
 static fig_status_t fig_batch_gather(fig_consumer_t *consumer,
     fig_batch_t *batch, uint64_t timeout);
+static bool fig_batch_follows(fig_consumer_t *consumer, uint64_t seq);
 static void fig_batch_take(fig_consumer_t *consumer, fig_batch_t *batch,
     fig_message_t *message);
 static void fig_batch_add(fig_consumer_t *consumer, fig_batch_t *batch,
@@ -116,10 +117,44 @@ fig_batch_gather(fig_consumer_t *consumer, fig_batch_t *batch,
             return rc;
         }
 
+        if (!fig_batch_follows(consumer, message.seq)) {
+            fig_bus_drop(consumer->sub, &message);
+            return FIG_DECLINED;
+        }
+
         fig_batch_take(consumer, batch, &message);
     }
 
     return FIG_OK;
+}
+
+
+/*
+ * False: messages were left out before this one, since they were discarded, or
+ * since the server thinks that they were acknowledged.  If a new subscription
+ * behind what was applied begins with this one, too, they are no more.
+ */
+
+static bool
+fig_batch_follows(fig_consumer_t *consumer, uint64_t seq)
+{
+    if (seq > consumer->next) {
+
+        if (consumer->beyond != seq
+            || consumer->next != consumer->cursor.seq + 1)
+        {
+            consumer->beyond = seq;
+            return false;
+        }
+
+        fig_cursor_gap(consumer, seq);
+    }
+
+    if (seq >= consumer->next) {
+        consumer->next = seq + 1;
+    }
+
+    return true;
 }
 
 

@@ -20,7 +20,9 @@
 #include "fig_metrics.h"
 
 
+#ifndef FIG_CONSUMER_BATCH
 #define FIG_CONSUMER_BATCH  256
+#endif
 
 
 /* what was applied of which stream */
@@ -44,6 +46,8 @@ struct fig_consumer_s {
 
     fig_arena_t             *arena;      /* of a batch */
     fig_subscription_t      *sub;        /* NULL: has to be made */
+    uint64_t                 next;       /* of sub's messages */
+    uint64_t                 beyond;     /* a message that came too early */
     fig_cursor_t             cursor;
     bool                     unsaved;    /* the cursor */
     uint64_t                 saved;      /* us: when it was */
@@ -84,7 +88,8 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 
 /*
  * fig_consumer_cursor.c.  load: the cursor from the store.  move: forward to a
- * message that was applied.  save: when it is time, or now, so that the store
+ * message that was applied.  gap: to the one before first_seq, since what is
+ * between is no more.  save: when it is time, or now, so that the store
  * writes it with something else; keep: so that it is durable.  start: compares
  * stream and cursor, and subscribes; FIG_AGAIN, FIG_DECLINED, FIG_ERROR: try
  * again.  look: whether stream and durable still are what they were;
@@ -93,6 +98,7 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 
 fig_status_t fig_cursor_load(fig_consumer_t *consumer);
 void fig_cursor_move(fig_consumer_t *consumer, uint64_t seq, int64_t time);
+void fig_cursor_gap(fig_consumer_t *consumer, uint64_t first_seq);
 void fig_cursor_save(fig_consumer_t *consumer, bool now);
 void fig_cursor_keep(fig_consumer_t *consumer);
 fig_status_t fig_cursor_start(fig_consumer_t *consumer);

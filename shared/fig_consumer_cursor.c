@@ -24,7 +24,6 @@ static int64_t fig_cursor_number(fig_json_t *value, const char *name);
 static fig_status_t fig_cursor_compare(fig_consumer_t *consumer,
     const fig_stream_info_t *info, const char **why);
 static void fig_cursor_reset(fig_consumer_t *consumer, const char *why);
-static void fig_cursor_gap(fig_consumer_t *consumer, uint64_t first_seq);
 static fig_status_t fig_cursor_floor(fig_consumer_t *consumer,
     const fig_stream_info_t *info);
 
@@ -219,6 +218,7 @@ fig_cursor_start(fig_consumer_t *consumer)
     }
 
     fig_cursor_save(consumer, true);
+    consumer->next = consumer->cursor.seq + 1;
 
     return fig_bus_subscribe(consumer->bus, stream, consumer->conf.durable,
                              consumer->cursor.seq + 1, &consumer->sub);
@@ -291,7 +291,7 @@ fig_cursor_reset(fig_consumer_t *consumer, const char *why)
 
 /* the stream has discarded what was not read yet */
 
-static void
+void
 fig_cursor_gap(fig_consumer_t *consumer, uint64_t first_seq)
 {
     uint64_t       missed;
