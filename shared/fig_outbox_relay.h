@@ -32,7 +32,9 @@
 #define FIG_OUTBOX_KEY    512
 
 /* rows in hand, below which a backlog is read on */
+#ifndef FIG_OUTBOX_LOW
 #define FIG_OUTBOX_LOW    4096
+#endif
 
 
 struct fig_outbox_s {

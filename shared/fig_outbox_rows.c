@@ -11,7 +11,9 @@
 
 
 /* a power of two */
+#ifndef FIG_ROWS
 #define FIG_ROWS        8192
+#endif
 
 /* of all parcels together */
 #define FIG_ROWS_BYTES  ((size_t) 32 * 1024 * 1024)

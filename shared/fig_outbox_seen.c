@@ -11,7 +11,9 @@
 
 
 /* a power of two */
+#ifndef FIG_SEEN_SLOTS
 #define FIG_SEEN_SLOTS  65536
+#endif
 #define FIG_SEEN_MAX    (FIG_SEEN_SLOTS * 3 / 4)
 
 
