@@ -100,9 +100,10 @@ typedef struct {
 
 
 typedef struct {
-    const char  *uri;                  /* sqlite:PATH */
-    uint64_t     lock_timeout;         /* ms, for the write lock; 0: 1 s */
-    uint64_t     cache;                /* of a connection; 0: 512 KiB */
+    const char  *uri;                  /* sqlite:PATH, mongodb://... */
+    uint64_t     lock_timeout;         /* ms, for the write lock, or for a
+                                          free connection; 0: 1 s */
+    uint64_t     cache;                /* SQLite's, of one; 0: 512 KiB */
 } fig_store_conf_t;
 
 typedef struct fig_store_s  fig_store_t;
@@ -111,7 +112,8 @@ typedef struct fig_store_s  fig_store_t;
 /*
  * Opens the store, and creates what is missing of it.  collections ends with
  * NULL and must outlive the store.  FIG_ERROR: it can't be used; a line that
- * names the file and the cause was logged and nothing was changed.
+ * names it, without a password, and the cause was logged and nothing was
+ * changed.  The process must not fork while it has one open.
  */
 
 fig_status_t fig_store_open(const fig_store_conf_t *conf,
@@ -133,10 +135,10 @@ void fig_store_close(fig_store_t *store);
  * others.  No pointer is kept.
  *
  * FIG_OK: every op was tried and what succeeded is durable.  FIG_BUSY (the
- * lock was not got in time), FIG_FULL, FIG_ERROR, FIG_INVALID (an op breaks the
- * rules above): nothing was done.  FIG_UNKNOWN: the connection or the disk's
- * sync failed; any of them may have been done.  Other than FIG_OK, it is every
- * op's status, too.
+ * lock or the server was not got in time), FIG_FULL, FIG_ERROR, FIG_INVALID (an
+ * op breaks the rules above): nothing was done.  FIG_UNKNOWN: the connection or
+ * the disk's sync failed; any of them may have been done.  Other than FIG_OK,
+ * it is every op's status, too.
  */
 
 fig_status_t fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
@@ -145,9 +147,9 @@ fig_status_t fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
 
 /*
  * The same for what may be lost when the process dies: copies the ops, returns
- * at once and writes them with the next fig_store_write() or after 100 ms.
- * Statuses are not reported, errors are logged.  When more than some megabytes
- * wait, what comes is left out, and logged.
+ * at once and writes them after 100 ms, or sooner.  Statuses are not reported,
+ * errors are logged.  When more than some megabytes wait, what comes is left
+ * out, and logged.
  */
 
 void fig_store_write_later(fig_store_t *store, const fig_op_t *ops, size_t n);
@@ -155,8 +157,9 @@ void fig_store_write_later(fig_store_t *store, const fig_op_t *ops, size_t n);
 
 /*
  * A document, in the arena, tombstone or not.  FIG_DECLINED: there is no row,
- * or cannot be one of that id.  FIG_NOMEM: the arena is too small.  Reading
- * never waits for a writer; it sees all that was durable before.
+ * or cannot be one of that id.  FIG_NOMEM: the arena is too small.  FIG_BUSY:
+ * the server was not got in time.  Reading never waits for a writer; it sees
+ * all that was durable before.
  */
 
 fig_status_t fig_store_get(fig_store_t *store,

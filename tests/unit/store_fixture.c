@@ -4,6 +4,7 @@
  */
 
 
+#include "mongo_server.h"
 #include "store_fixture.h"
 #include <dirent.h>
 #include <inttypes.h>
@@ -20,13 +21,17 @@
 static const char *sqlite_create(void);
 static void sqlite_drop(void);
 static void sqlite_raise(uint64_t base);
+static const char *mongo_create(void);
+static void mongo_drop_all(void);
+static void mongo_raise(uint64_t base);
 
 
 const backend_t  backends[] = {
-    { "sqlite", sqlite_create, sqlite_drop, sqlite_raise }
+    { "sqlite", 10, sqlite_create, sqlite_drop, sqlite_raise },
+    { "mongodb", 1, mongo_create, mongo_drop_all, mongo_raise }
 };
 
-const int  nbackends = sizeof(backends) / sizeof(backends[0]);
+int  nbackends = 1;
 
 
 const fig_collection_t  users = {
@@ -303,6 +308,10 @@ run_suite(const char *name, void (*add)(TCase *tc))
     Suite    *suite;
     SRunner  *runner;
 
+    if (mongo_shared_uri() != NULL) {
+        nbackends = sizeof(backends) / sizeof(backends[0]);
+    }
+
     suite = suite_create(name);
     tc = tcase_create("all");
 
@@ -348,4 +357,39 @@ sqlite_raise(uint64_t base)
     ck_assert_int_eq(sqlite3_open(strchr(uri, '/'), &db), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+
+/*
+ * Its times are tested elsewhere; here a slow machine may be slow.
+ */
+
+static const char *
+mongo_create(void)
+{
+    char  *made, name[64];
+
+    (void) snprintf(name, sizeof(name), "ficus-test-%d", (int) getpid());
+    made = mongo_uri(mongo_shared_uri(), name);
+
+    (void) snprintf(uri, sizeof(uri), "%s%cwaitQueueTimeoutMS=60000&"
+                    "socketTimeoutMS=60000&serverSelectionTimeoutMS=60000",
+                    made, strchr(made, '?') ? '&' : '?');
+    free(made);
+
+    return uri;
+}
+
+
+static void
+mongo_drop_all(void)
+{
+    mongo_drop(uri);
+}
+
+
+static void
+mongo_raise(uint64_t base)
+{
+    mongo_set(uri, "ficus-meta", "store", "base", (int64_t) base);
 }

@@ -25,6 +25,9 @@
 typedef struct {
     const char        *name;
 
+    /* how often long loops go: FerretDB reads all for every change */
+    int                times;
+
     /* a fresh place; the URI lives until drop */
     const char      *(*create)(void);
     void             (*drop)(void);
@@ -34,10 +37,10 @@ typedef struct {
 } backend_t;
 
 
-/* SQLite now; a new backend gets its line here */
+/* SQLite, and MongoDB where there is a server; set by run_suite() */
 
 extern const backend_t  backends[];
-extern const int        nbackends;
+extern int              nbackends;
 
 
 /* users: e-mail (unique), city, both; notes have no key */

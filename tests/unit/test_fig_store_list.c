@@ -404,7 +404,7 @@ START_TEST(test_pages_while_others_write)
     atomic_init(&stop, false);
     ck_assert_int_eq(pthread_create(&thread, NULL, disturb, &stop), 0);
 
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < backend->times + 1; i++) {
         ck_assert_uint_eq(walk(i % 2), PAGED / 2);
     }
 
