@@ -244,11 +244,14 @@ stored_unbound(orders_t *orders, fig_change_t *change)
 
     if (change->doc.keys[ORDER_USER].data != NULL
         || (change->before != NULL
+            && change->stored->keys[ORDER_USER].data == NULL
             && fig_str_eq(fig_json_string(change->before, "email"),
                           fig_json_string(change->fields, "email"))))
     {
         return FIG_OK;
     }
+
+    /* so must whoever takes a mark off: an event may have seen it still */
 
     rc = ask_holder(orders, change->doc.keys[ORDER_EMAIL], change->arena,
                     &holder);
