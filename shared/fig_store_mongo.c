@@ -22,6 +22,7 @@ static fig_status_t mongo_open(const fig_store_conf_t *conf,
     void **self);
 static void mongo_close(void *self);
 static uint64_t mongo_base(void *self);
+static fig_status_t mongo_ping(void *self);
 
 static void mongo_configure(void);
 static fig_status_t mongo_connect(fig_mongo_t *store,
@@ -38,7 +39,7 @@ const fig_store_backend_t  fig_store_mongo = {
     .get = fig_mongo_get,
     .list = fig_mongo_list,
     .base = mongo_base,
-    .ping = fig_mongo_ping
+    .ping = mongo_ping
 };
 
 
@@ -105,6 +106,27 @@ mongo_base(void *self)
     fig_mongo_t  *store = self;
 
     return store->base;
+}
+
+
+static fig_status_t
+mongo_ping(void *self)
+{
+    fig_doc_t                doc;
+    fig_arena_t             *arena;
+    fig_status_t             status;
+    const fig_collection_t   meta = { .name = FIG_MONGO_META };
+
+    arena = fig_arena_create(1024, 4096);
+
+    if (arena == NULL) {
+        return FIG_ERROR;
+    }
+
+    status = fig_mongo_get(self, &meta, FIG_STR("no document"), arena, &doc);
+    fig_arena_destroy(arena);
+
+    return status == FIG_DECLINED ? FIG_OK : status;
 }
 
 

@@ -138,7 +138,6 @@ fig_status_t fig_mongo_get(void *self, const fig_collection_t *collection,
 fig_status_t fig_mongo_list(void *self, const fig_collection_t *collection,
     const fig_query_t *query, fig_arena_t *arena, fig_page_t *page)
     FIG_NODISCARD;
-fig_status_t fig_mongo_ping(void *self) FIG_NODISCARD;
 
 
 /*
@@ -170,18 +169,27 @@ fig_status_t fig_mongo_write(void *self, fig_op_t *ops, size_t n)
 fig_status_t fig_mongo_send(fig_mongo_group_t *group, size_t from, size_t to)
     FIG_NODISCARD;
 
-/*
- * What a server that found a duplicate says of it: FIG_DECLINED nothing, FIG_OK
- * the key's number, FIG_STORE_KEYS for the id.
- */
-
-fig_status_t fig_mongo_taken(const char *message, unsigned *key);
+fig_status_t fig_mongo_answer(fig_mongo_group_t *group, const size_t *sent,
+    size_t n, const bson_t *reply, bool ok) FIG_NODISCARD;
 
 /*
  * Decides what can be by reading the documents.  FIG_UNKNOWN: it cannot ever.
  */
 
 fig_status_t fig_mongo_judge(fig_mongo_group_t *group) FIG_NODISCARD;
+
+
+bool fig_mongo_fields(bson_t *opts, const char *const *fields, bool majority);
+
+/*
+ * What a server that found a duplicate says of it: FIG_DECLINED nothing, FIG_OK
+ * the key's number, FIG_STORE_KEYS for the id.  Where it said nothing, the
+ * documents are asked who has the key.
+ */
+
+fig_status_t fig_mongo_taken(const char *message, unsigned *key);
+fig_status_t fig_mongo_key(fig_mongo_group_t *group, fig_op_t *op)
+    FIG_NODISCARD;
 
 
 /*

@@ -25,16 +25,11 @@ typedef struct {
 
 
 static bool judge_filter(const fig_mongo_group_t *group, bson_t *filter);
-static bool judge_opts(const fig_mongo_group_t *group, bson_t *opts,
-    const char *const *fields);
 static fig_status_t judge_read(fig_mongo_group_t *group, seen_t *seen);
 static void judge_note(const fig_mongo_group_t *group, const bson_t *bson,
     seen_t *seen);
 static fig_status_t judge_op(fig_mongo_group_t *group, fig_op_t *op,
     const seen_t *seen);
-static fig_status_t judge_key(fig_mongo_group_t *group, fig_op_t *op);
-static fig_status_t judge_holder(fig_mongo_group_t *group, const fig_op_t *op,
-    unsigned key, bool *other);
 static bool judge_is_open(const fig_op_t *op);
 
 
@@ -66,6 +61,32 @@ fig_mongo_judge(fig_mongo_group_t *group)
 }
 
 
+/*
+ * What refused an op need not be on a majority of the servers yet, but what
+ * says that an op was done has to be.
+ */
+
+bool
+fig_mongo_fields(bson_t *opts, const char *const *fields, bool majority)
+{
+    bool    ok;
+    bson_t  projection, concern;
+
+    ok = bson_append_document_begin(opts, "projection", -1, &projection);
+
+    while (ok && *fields != NULL) {
+        ok = bson_append_int32(&projection, *fields++, -1, 1);
+    }
+
+    return ok
+           && bson_append_document_end(opts, &projection)
+           && bson_append_document_begin(opts, "readConcern", -1, &concern)
+           && bson_append_utf8(&concern, "level", -1,
+                               majority ? "majority" : "local", -1)
+           && bson_append_document_end(opts, &concern);
+}
+
+
 static bool
 judge_filter(const fig_mongo_group_t *group, bson_t *filter)
 {
@@ -94,33 +115,6 @@ judge_filter(const fig_mongo_group_t *group, bson_t *filter)
 }
 
 
-/*
- * What refused an op need not be on a majority of the servers yet, but what
- * says that an op was done has to be.
- */
-
-static bool
-judge_opts(const fig_mongo_group_t *group, bson_t *opts,
-    const char *const *fields)
-{
-    bool    ok;
-    bson_t  projection, concern;
-
-    ok = bson_append_document_begin(opts, "projection", -1, &projection);
-
-    while (ok && *fields != NULL) {
-        ok = bson_append_int32(&projection, *fields++, -1, 1);
-    }
-
-    return ok
-           && bson_append_document_end(opts, &projection)
-           && bson_append_document_begin(opts, "readConcern", -1, &concern)
-           && bson_append_utf8(&concern, "level", -1,
-                               group->doubt ? "majority" : "local", -1)
-           && bson_append_document_end(opts, &concern);
-}
-
-
 static fig_status_t
 judge_read(fig_mongo_group_t *group, seen_t *seen)
 {
@@ -136,7 +130,9 @@ judge_read(fig_mongo_group_t *group, seen_t *seen)
 
     status = FIG_UNKNOWN;
 
-    if (judge_filter(group, &filter) && judge_opts(group, &opts, fields)) {
+    if (judge_filter(group, &filter)
+        && fig_mongo_fields(&opts, fields, group->doubt))
+    {
         cursor = mongoc_collection_find_with_opts(group->collection, &filter,
                                                   &opts, NULL);
 
@@ -228,7 +224,7 @@ judge_op(fig_mongo_group_t *group, fig_op_t *op, const seen_t *seen)
             : seen->ver < op->doc.ver;
 
     if (holds) {
-        return op->status == FIG_TAKEN ? judge_key(group, op) : FIG_OK;
+        return op->status == FIG_TAKEN ? fig_mongo_key(group, op) : FIG_OK;
     }
 
     if (op->kind == FIG_STORE_PUT && seen->ver > op->doc.ver
@@ -240,89 +236,6 @@ judge_op(fig_mongo_group_t *group, fig_op_t *op, const seen_t *seen)
     op->status = FIG_CONFLICT;
 
     return FIG_OK;
-}
-
-
-/*
- * Nobody has any of its keys: they were given up meanwhile.
- */
-
-static fig_status_t
-judge_key(fig_mongo_group_t *group, fig_op_t *op)
-{
-    bool          other;
-    unsigned      i;
-    fig_status_t  status;
-
-    for (i = 0; i < FIG_STORE_KEYS; i++) {
-
-        if (op->doc.keys[i].data == NULL || !op->collection->unique[i]) {
-            continue;
-        }
-
-        status = judge_holder(group, op, i, &other);
-
-        if (status != FIG_OK) {
-            return status;
-        }
-
-        if (other) {
-            op->key = i;
-            return FIG_OK;
-        }
-    }
-
-    op->status = FIG_AGAIN;
-
-    return FIG_OK;
-}
-
-
-static fig_status_t
-judge_holder(fig_mongo_group_t *group, const fig_op_t *op, unsigned key,
-    bool *other)
-{
-    bool              ok;
-    bson_t            filter, opts;
-    uint32_t          len;
-    fig_str_t         id;
-    bson_iter_t       iter;
-    const bson_t     *bson;
-    mongoc_cursor_t  *cursor;
-
-    static const char *const  fields[] = { "_id", NULL };
-
-    *other = false;
-
-    bson_init(&filter);
-    bson_init(&opts);
-
-    ok = fig_mongo_append(&filter, fig_mongo_keys[key], op->doc.keys[key])
-         && judge_opts(group, &opts, fields);
-
-    if (ok) {
-        cursor = mongoc_collection_find_with_opts(group->collection, &filter,
-                                                  &opts, NULL);
-
-        while (mongoc_cursor_next(cursor, &bson)) {
-
-            if (bson_iter_init_find(&iter, bson, "_id")
-                && BSON_ITER_HOLDS_UTF8(&iter))
-            {
-                id.data = bson_iter_utf8(&iter, &len);
-                id.len = len;
-                *other = *other || !fig_str_eq(id, op->doc.id);
-            }
-        }
-
-        ok = !mongoc_cursor_error(cursor, &group->error);
-        mongoc_cursor_destroy(cursor);
-    }
-
-    bson_destroy(&opts);
-    bson_destroy(&filter);
-
-    return ok ? FIG_OK : FIG_UNKNOWN;
 }
 
 

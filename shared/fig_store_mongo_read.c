@@ -109,27 +109,6 @@ fig_mongo_list(void *self, const fig_collection_t *collection,
 }
 
 
-fig_status_t
-fig_mongo_ping(void *self)
-{
-    fig_doc_t                doc;
-    fig_arena_t             *arena;
-    fig_status_t             status;
-    const fig_collection_t   meta = { .name = FIG_MONGO_META };
-
-    arena = fig_arena_create(1024, 4096);
-
-    if (arena == NULL) {
-        return FIG_ERROR;
-    }
-
-    status = fig_mongo_get(self, &meta, FIG_STR("no document"), arena, &doc);
-    fig_arena_destroy(arena);
-
-    return status == FIG_DECLINED ? FIG_OK : status;
-}
-
-
 static fig_status_t
 read_page(read_t *read)
 {

@@ -45,8 +45,8 @@ fig_mongo_write(void *self, fig_op_t *ops, size_t n)
 {
     fig_mongo_t *store = self;
 
-    size_t             i;
     bool               done;
+    size_t             i;
     fig_status_t       status;
     fig_mongo_group_t  group;
 
