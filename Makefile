@@ -266,8 +266,57 @@ $(FERRETDB): tests/mongo/main.go tests/mongo/go.mod tests/mongo/go.sum
 	$(call say,GO,$@)
 	$(Q)cd tests/mongo && $(GO_ENV) $(GO) build -p 2 -o '$(abspath $@)' .
 
+# The simulation: the library and the workers once more, compiled so that
+# threads, clocks and chance are those of tests/sim; see its README.md.
+# sim-bugs has bugs on purpose.
+
+SIM_OWN := $(sort $(wildcard tests/sim/*.c))
+SIM_UNDER_TEST := $(filter-out \
+    shared/fig_app% shared/fig_bus_nats% shared/fig_config% shared/fig_fcgi% \
+    shared/fig_log% shared/fig_metrics% shared/fig_route% \
+    shared/fig_store_mongo% shared/fig_store_sqlite%,$(FIG_SOURCES)) \
+    $(DOMAIN_SOURCES) workers/users_v1.c workers/users_v2.c \
+    $(sort $(wildcard workers/orders/*.c))
+SIM_PROGRAMS = $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/sim-bugs
+SEEDS ?= 1-1000000
+
+sim_objects = $(patsubst %.c,$(O)/$(1)/%.o,$(2))
+
+define sim_compile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) $(SIM_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
+$(O)/sim/%.o: %.c $(O)/flags
+	$(sim_compile)
+
+$(O)/sim-bugs/%.o: %.c $(O)/flags
+	$(sim_compile)
+
+$(call sim_objects,sim,$(SIM_UNDER_TEST)): \
+    SIM_CFLAGS = -include tests/sim/sim_threads.h
+$(O)/sim/workers/users_v1.o: SIM_CFLAGS += -Dmain=sim_main_users_v1
+$(O)/sim/workers/users_v2.o: SIM_CFLAGS += -Dmain=sim_main_users_v2
+$(O)/sim/workers/orders/main.o: SIM_CFLAGS += -Dmain=sim_main_orders
+$(call sim_objects,sim,$(SIM_OWN)): SIM_CFLAGS = -DSIM_ITSELF
+$(call sim_objects,sim-bugs,$(SIM_OWN)): SIM_CFLAGS = -DSIM_ITSELF -DSIM_BUGS
+
+$(BUILD)/tests/sim/sim: $(call sim_objects,sim,$(SIM_OWN))
+$(BUILD)/tests/sim/sim-bugs: $(call sim_objects,sim-bugs,$(SIM_OWN))
+
+$(SIM_PROGRAMS): $(call sim_objects,sim,$(SIM_UNDER_TEST))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+.PHONY: sim
+sim: $(BUILD)/tests/sim/sim
+	@$< --seeds $(SEEDS) --stats
+
+
 .PHONY: tests fuzz-programs bench-programs ferretdb
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) ferretdb
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) ferretdb
 ferretdb: $(if $(MONGODB_URI),,$(if $(GO),$(FERRETDB)))
 fuzz-programs: $(FUZZ_TESTS)
 bench-programs: $(BENCH_PROGRAMS)
@@ -297,11 +346,12 @@ TEST_ENV = FICUS_BUILD='$(abspath $(BUILD))' FICUS_NGINX='$(NGINX)' \
            FICUS_FERRETDB='$(abspath $(FERRETDB))'
 CHECK = +@$(TEST_ENV) CC='$(CC)' MAKE='$(MAKE)' perl tests/run.pl
 
-.PHONY: check check-unit check-nginx check-e2e check-fuzz check-gates
+.PHONY: check check-unit check-nginx check-e2e check-fuzz check-sim \
+    check-gates
 check:
 	$(CHECK)
 
-check-unit check-nginx check-e2e check-fuzz check-gates:
+check-unit check-nginx check-e2e check-fuzz check-sim check-gates:
 	$(CHECK) build $(@:check-%=%)
 
 .PHONY: style layers lengths lint manual
@@ -326,10 +376,10 @@ bench: all bench-programs
 # The tests of what was compiled, without the gates.
 .PHONY: check-programs coverage-report
 check-programs:
-	$(CHECK) build unit nginx e2e fuzz
+	$(CHECK) build unit nginx e2e fuzz sim
 
 coverage-report:
-	-$(CHECK) build unit nginx e2e fuzz
+	-$(CHECK) build unit nginx e2e fuzz sim
 	@sh tests/coverage.sh $(BUILD)
 
 

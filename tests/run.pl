@@ -4,9 +4,9 @@
 #
 # Runs the tests and the gates.  Usage: run.pl [PART]...
 #
-# Parts: build, unit, nginx, e2e, fuzz, gates, or the name of one gate (style,
-# layers, ...); all of them when none is named.  A part that fails does not
-# keep the others from running.  The last line is `N passed, N failed`, with
+# Parts: build, unit, nginx, e2e, fuzz, sim, gates, or the name of one gate
+# (style, layers, ...); all of them when none is named.  A part that fails does
+# not keep the others from running.  The last line is `N passed, N failed`, with
 # `, N skipped` when something was; a build or a gate counts as one, a test
 # program as many as it asserts.
 #
@@ -104,11 +104,11 @@ sub chosen {
     my @wanted = @_;
 
     if (!@wanted) {
-        return ('build', 'gates', qw(unit nginx e2e fuzz));
+        return ('build', 'gates', qw(unit nginx e2e fuzz sim));
     }
 
     for my $part (@wanted) {
-        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|fuzz)$/
+        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|fuzz|sim)$/
             && !$gate{$part})
         {
             die "run.pl: no part \"$part\"\n";

@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+
+# Copyright (C) Ficus authors
+#
+# Producer, relay, broker and consumer under 200,000 schedules of trouble, and
+# the same without.  What fails is told with its seed and its last events.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+my $sim = "$ENV{FICUS_BUILD}/tests/sim/sim";
+
+# a sanitizer makes it ten times slower
+my $share = $ENV{FICUS_SANITIZE} ? 20 : 1;
+
+
+sub schedules {
+    my ($name, $seeds, @options) = @_;
+
+    my $last = $seeds / $share;
+    my @lines = `$sim --seeds 1-$last --stats @options 2>&1`;
+
+    my $ok = ok($? == 0, "$name: $last schedules");
+
+    $ok ? note(@lines) : diag(@lines);
+}
+
+
+schedules('any trouble', 200_000);
+schedules('no trouble', 5_000, '--faults none');
+schedules('one kind', 3_000, "--faults $_")
+    for qw(crash stop store net broker consumer replay dedupe loss clock);
+
+done_testing();
