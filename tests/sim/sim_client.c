@@ -202,10 +202,13 @@ sim_user_delete(void)
 static void
 sim_user_get(void)
 {
-    char  text[4];
+    char       text[4];
+    fig_str_t  id;
 
-    sim_any_get(sim_arm(), USER, "users",
-                sim_id(text, 'u', sim_random(SIM_USERS)));
+    /* compilers differ in which argument comes first */
+
+    id = sim_id(text, 'u', sim_random(SIM_USERS));
+    sim_any_get(sim_arm(), USER, "users", id);
 }
 
 

@@ -189,7 +189,10 @@ sim_fault_stop(void)
 static void
 sim_fault_net(void)
 {
-    sim_link_cut(&sim_links[sim_random(SIM_PROCESSES)],
+    sim_process_t  *process;
+
+    process = sim_any_process();
+    sim_link_cut(&sim_links[process->number],
                  sim.now + sim_random(2 * SIM_SECOND));
 }
 

@@ -130,12 +130,12 @@ sim_spawn(sim_process_t *process, const char *name, sim_run_pt run,
 static void
 sim_fiber_main(void)
 {
-    for ( ;; ) {
 #ifdef SIM_ASAN
-        __sanitizer_finish_switch_fiber(sim.current->fake,
-                                        &sim_scheduler_stack,
-                                        &sim_scheduler_size);
+    __sanitizer_finish_switch_fiber(NULL, &sim_scheduler_stack,
+                                    &sim_scheduler_size);
 #endif
+
+    for ( ;; ) {
         sim.current->run(sim.current->data);
         sim.current->busy = false;
         sim_fiber_suspend(false);

@@ -122,6 +122,16 @@ sim_alloc_reset(void)
 
 #ifdef SIM_ASAN
 
+int __lsan_is_turned_off(void);
+
+
+int
+__lsan_is_turned_off(void)
+{
+    return 1;
+}
+
+
 void
 sim_memory_use(sim_process_t *process)
 {
