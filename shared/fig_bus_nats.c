@@ -490,7 +490,7 @@ fig_nats_complain(fig_nats_t *nats, const char *fmt, ...)
 
     said = false;
     now = fig_clock_us();
-    hash = fig_hash64(fig_str_from(text), 0);
+    hash = fig_hash_table(fig_str_from(text));
 
     (void) pthread_mutex_lock(&nats->complaint_mutex);
 

@@ -33,4 +33,13 @@ unsigned fig_partition(fig_str_t key);         /* crc32c mod FIG_PARTITIONS */
 uint64_t fig_hash64(fig_str_t s, uint64_t seed);
 
 
+/*
+ * For tables in memory of what somebody else has chosen: SipHash-2-4 with a
+ * key that each process draws by chance, so nobody can choose strings that
+ * collide.  Any thread.
+ */
+
+uint64_t fig_hash_table(fig_str_t s);
+
+
 #endif /* FIG_HASH_H_INCLUDED */

@@ -124,7 +124,7 @@ fig_rows_find(fig_rows_t *rows, fig_str_t key)
 static fig_row_t **
 fig_rows_bucket(fig_rows_t *rows, fig_str_t key)
 {
-    return &rows->buckets[fig_hash64(key, 0) % FIG_ROWS];
+    return &rows->buckets[fig_hash_table(key) % FIG_ROWS];
 }
 
 

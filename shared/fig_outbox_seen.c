@@ -101,7 +101,7 @@ fig_seen_hash(fig_str_t key, uint64_t ver)
 {
     uint64_t  hash;
 
-    hash = fig_hash64(key, ver);
+    hash = fig_hash_table(key) + ver * 0x9e3779b97f4a7c15u;
 
     return hash ? hash : 1;
 }
