@@ -32,6 +32,7 @@ static fig_status_t fig_app_load(fig_app_t *app, int argc, char **argv);
 static int fig_app_run(fig_app_t *app);
 static void fig_app_signals(sigset_t *set);
 static fig_status_t fig_app_open(fig_app_t *app);
+static void fig_app_follow(fig_app_t *app);
 static void fig_app_close(fig_app_t *app);
 static int fig_app_serve(fig_app_t *app, const sigset_t *set);
 static void fig_app_handle(void *data, fig_request_t *request,
@@ -155,7 +156,7 @@ static fig_status_t
 fig_app_open(fig_app_t *app)
 {
     fig_status_t         rc;
-    const fig_route_t   *tables[3];
+    const fig_route_t   *tables[4];
     const fig_worker_t  *worker;
 
     worker = app->worker;
@@ -177,10 +178,12 @@ fig_app_open(fig_app_t *app)
     }
 
     app->started = true;
+    fig_app_follow(app);
 
     tables[0] = worker->routes;
     tables[1] = fig_app_routes;
-    tables[2] = NULL;
+    tables[2] = worker->consumer ? fig_consumer_routes : NULL;
+    tables[3] = NULL;
 
     app->router = fig_router_create(tables);
     if (app->router == NULL) {
@@ -198,9 +201,23 @@ fig_app_open(fig_app_t *app)
 
 
 static void
+fig_app_follow(fig_app_t *app)
+{
+    fig_consumer_t  *consumer;
+
+    if (app->worker->consumer) {
+        consumer = app->worker->consumer(app->data);
+        fig_consumer_routes_of(consumer);
+        fig_app_check(app, "sync", fig_consumer_check, consumer);
+    }
+}
+
+
+static void
 fig_app_close(fig_app_t *app)
 {
     fig_fcgi_close(app->fcgi);
+    fig_consumer_routes_of(NULL);
 
     if (app->started && app->worker->stop) {
         app->worker->stop(app->data);
@@ -209,6 +226,10 @@ fig_app_close(fig_app_t *app)
     fig_bus_close(app->bus);
     fig_store_close(app->store);
     fig_router_destroy(app->router);
+
+    if (app->started && app->worker->release) {
+        app->worker->release(app->data);
+    }
 }
 
 

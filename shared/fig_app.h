@@ -25,6 +25,7 @@
 
 #include "fig_bus.h"
 #include "fig_config.h"
+#include "fig_consumer.h"
 #include "fig_fcgi.h"
 #include "fig_route.h"
 #include "fig_store.h"
@@ -40,6 +41,7 @@ typedef struct {
     fig_store_conf_t   store;
     fig_bus_conf_t     bus;
     uint64_t           stop_timeout;
+    uint64_t           sync_interval;   /* of workers that follow another */
     const char        *listen_mode;     /* octal, as in fcgi.mode */
     const char        *log_level;
     const char        *log_format;
@@ -60,8 +62,18 @@ typedef struct {
      */
     fig_status_t                  (*start)(fig_app_t *app, void **data);
 
+    /*
+     * What the worker follows others with, when it does: it has the routes of
+     * fig_consumer.h then, a row "sync" in /readyz and the setting
+     * sync-interval.  NULL: it follows nobody.
+     */
+    fig_consumer_t               *(*consumer)(void *data);
+
     /* requests have ended, store and bus are still open; may be NULL */
     void                          (*stop)(void *data);
+
+    /* store and bus are closed, and call nobody any more; may be NULL */
+    void                          (*release)(void *data);
 } fig_worker_t;
 
 

@@ -111,6 +111,15 @@ static const fig_setting_t  fig_app_common[] = {
 };
 
 
+/* of those that follow another service */
+
+static const fig_setting_t  fig_app_follows = {
+    "sync-interval", NULL, FIG_CONFIG_MSEC,
+    FIG_APP_FIELD(sync_interval), "30s", 100, 86400000,
+    "time between two compares of replica and source"
+};
+
+
 fig_setting_t *
 fig_app_settings(const fig_worker_t *worker)
 {
@@ -122,13 +131,17 @@ fig_app_settings(const fig_worker_t *worker)
 
     /* zeroed: the last ends the table */
 
-    settings = calloc(common + own + 1, sizeof(fig_setting_t));
+    settings = calloc(common + own + 2, sizeof(fig_setting_t));
 
     if (settings == NULL) {
         return NULL;
     }
 
     memcpy(settings, fig_app_common, sizeof(fig_app_common));
+
+    if (worker->consumer) {
+        settings[common++] = fig_app_follows;
+    }
 
     if (own != 0) {
         memcpy(settings + common, worker->settings,

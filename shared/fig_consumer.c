@@ -12,9 +12,6 @@
 #include <time.h>
 
 
-#define FIG_CONSUMER_BLOCK  65536
-#define FIG_CONSUMER_ARENA  ((size_t) 256 * 1024 * 1024)
-
 /* ms */
 #define FIG_CONSUMER_NEXT   250
 #define FIG_CONSUMER_RETRY  250
@@ -26,6 +23,9 @@
 
 static void fig_consumer_init(fig_consumer_t *consumer);
 static void fig_consumer_free(fig_consumer_t *consumer);
+static void fig_consumer_halt(fig_consumer_t *consumer);
+static void fig_consumer_until(struct timespec *until, uint64_t ms);
+static fig_status_t fig_consumer_letters(fig_consumer_t *consumer);
 static double fig_consumer_cursor(void *data);
 static void *fig_consumer_main(void *data);
 static bool fig_consumer_begin(fig_consumer_t *consumer);
@@ -51,9 +51,12 @@ fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
     self->conf = *conf;
     fig_consumer_init(self);
 
-    self->arena = fig_arena_create(FIG_CONSUMER_BLOCK, FIG_CONSUMER_ARENA);
+    self->live = fig_batch_create();
+    self->mend = fig_batch_create();
 
-    if (self->arena == NULL) {
+    if (self->live == NULL || self->mend == NULL
+        || fig_sync_open(self) != FIG_OK)
+    {
         fig_consumer_free(self);
         return FIG_ERROR;
     }
@@ -63,6 +66,8 @@ fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
     if (rc != 0) {
         errno = rc;
         fig_log_errno("can't start the consumer's thread");
+        fig_consumer_halt(self);
+        fig_sync_close(self);
         fig_consumer_free(self);
         return FIG_ERROR;
     }
@@ -86,6 +91,7 @@ fig_consumer_init(fig_consumer_t *consumer)
     (void) pthread_condattr_init(&attr);
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void) pthread_mutex_init(&consumer->mutex, NULL);
+    (void) pthread_mutex_init(&consumer->bring, NULL);
     (void) pthread_cond_init(&consumer->stopped, &attr);
     (void) pthread_condattr_destroy(&attr);
 
@@ -110,7 +116,10 @@ fig_consumer_init(fig_consumer_t *consumer)
 static void
 fig_consumer_free(fig_consumer_t *consumer)
 {
-    fig_arena_destroy(consumer->arena);
+    fig_dead_close(atomic_load(&consumer->dead));
+    fig_batch_destroy(consumer->mend);
+    fig_batch_destroy(consumer->live);
+    (void) pthread_mutex_destroy(&consumer->bring);
     (void) pthread_cond_destroy(&consumer->stopped);
     (void) pthread_mutex_destroy(&consumer->mutex);
     free(consumer);
@@ -135,15 +144,23 @@ fig_consumer_close(fig_consumer_t *consumer)
         return;
     }
 
+    fig_consumer_halt(consumer);
+
+    (void) pthread_join(consumer->thread, NULL);
+    fig_sync_close(consumer);
+
+    fig_gauge_remove(consumer);
+    fig_consumer_free(consumer);
+}
+
+
+static void
+fig_consumer_halt(fig_consumer_t *consumer)
+{
     (void) pthread_mutex_lock(&consumer->mutex);
     consumer->stop = true;
     (void) pthread_cond_broadcast(&consumer->stopped);
     (void) pthread_mutex_unlock(&consumer->mutex);
-
-    (void) pthread_join(consumer->thread, NULL);
-
-    fig_gauge_remove(consumer);
-    fig_consumer_free(consumer);
 }
 
 
@@ -161,16 +178,7 @@ fig_consumer_pause(fig_consumer_t *consumer, uint64_t ms)
     bool             going;
     struct timespec  until;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &until);
-
-    until.tv_sec += (time_t) (ms / 1000);
-    until.tv_nsec += (long) (ms % 1000) * 1000000;
-
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-
+    fig_consumer_until(&until, ms);
     rc = ms == 0;
 
     (void) pthread_mutex_lock(&consumer->mutex);
@@ -185,6 +193,33 @@ fig_consumer_pause(fig_consumer_t *consumer, uint64_t ms)
     (void) pthread_mutex_unlock(&consumer->mutex);
 
     return going;
+}
+
+
+void
+fig_consumer_wait(fig_consumer_t *consumer, uint64_t ms)
+{
+    struct timespec  until;
+
+    fig_consumer_until(&until, ms);
+
+    (void) pthread_cond_timedwait(&consumer->stopped, &consumer->mutex,
+                                  &until);
+}
+
+
+static void
+fig_consumer_until(struct timespec *until, uint64_t ms)
+{
+    (void) clock_gettime(CLOCK_MONOTONIC, until);
+
+    until->tv_sec += (time_t) (ms / 1000);
+    until->tv_nsec += (long) (ms % 1000) * 1000000;
+
+    if (until->tv_nsec >= 1000000000) {
+        until->tv_nsec -= 1000000000;
+        until->tv_sec++;
+    }
 }
 
 
@@ -234,7 +269,8 @@ fig_consumer_main(void *data)
 static bool
 fig_consumer_begin(fig_consumer_t *consumer)
 {
-    while (fig_cursor_load(consumer) != FIG_OK
+    while (fig_consumer_letters(consumer) != FIG_OK
+           || fig_cursor_load(consumer) != FIG_OK
            || fig_consumer_resume(consumer) != FIG_OK)
     {
         if (!fig_consumer_pause(consumer, FIG_CONSUMER_STORE)) {
@@ -243,6 +279,27 @@ fig_consumer_begin(fig_consumer_t *consumer)
     }
 
     return true;
+}
+
+
+static fig_status_t
+fig_consumer_letters(fig_consumer_t *consumer)
+{
+    fig_dead_t    *dead;
+    fig_status_t   rc;
+
+    if (consumer->conf.dead == NULL || atomic_load(&consumer->dead)) {
+        return FIG_OK;
+    }
+
+    rc = fig_dead_open(consumer->store, consumer->conf.dead, &dead);
+
+    if (rc == FIG_OK) {
+        atomic_store(&consumer->dead, dead);
+        atomic_store(&consumer->retry, fig_dead_count(dead) != 0);
+    }
+
+    return rc;
 }
 
 

@@ -22,8 +22,24 @@
  * rolled back, acknowledged messages never applied here) the durable is made
  * anew behind what was really applied.
  *
+ * What the stream has lost for ever, another thread fetches from the source
+ * (fig_repair.h): at once when the stream was made anew, lost its end, was
+ * replaced or discarded what was not read, and at the first start; else it
+ * compares both each interval, and looks a second time before it believes that
+ * they differ.  What it fetches goes the way 1 to 3 that events go.
+ *
+ * An event that cannot be decoded, that check() refuses or for which apply()
+ * fails by itself becomes a dead letter (fig_dead.h); all others go on.  If
+ * apply() failed it is tried again, ever more slowly, a few times.  A later
+ * state of its document that is applied removes it.  Trouble of the store
+ * (FIG_BUSY, FIG_FULL, FIG_AGAIN, FIG_UNKNOWN, or when the dead letter cannot
+ * be written either) is not the event's: then all wait.
+ *
  * Metrics: ficus_consumer_events_total{result}, ficus_consumer_lag_seconds,
- * ficus_consumer_cursor, ficus_consumer_resets_total.
+ * ficus_consumer_cursor, ficus_consumer_resets_total, ficus_dead_letters,
+ * ficus_repair_runs_total{result}, ficus_repair_buckets_total,
+ * ficus_repair_documents_total{kind}, ficus_repair_seconds,
+ * ficus_repair_last_success_seconds (Unix time; 0: none yet).
  */
 
 
@@ -32,15 +48,19 @@
 
 
 #include "fig_event.h"
+#include "fig_route.h"
 
 
 typedef struct fig_consumer_s  fig_consumer_t;
 
 
 /*
- * Called on the consumer's thread with states that are in the replica now, at
- * most one a key.  FIG_OK: done; what it wrote is durable.  Anything else:
- * called again with the same states after a while.
+ * Called on a thread of the consumer, one at a time, with states that are in
+ * the replica now, at most one a key; the arena is for this call.  FIG_OK:
+ * done; what it wrote is durable.  FIG_ERROR, FIG_INVALID, FIG_NOMEM,
+ * FIG_DECLINED, FIG_CONFLICT, FIG_TAKEN: called again with fewer of them, to
+ * find the one that is at fault.  Anything else: called again with the same
+ * states after a while.
  */
 
 typedef fig_status_t (*fig_apply_pt)(void *data, const fig_event_t *events,
@@ -50,8 +70,18 @@ typedef struct {
     const fig_topic_t       *topic;      /* collection: of the source */
     const fig_collection_t  *replica;    /* id: the key */
     const fig_collection_t  *cursors;    /* id: the durable's name */
+    const fig_collection_t  *dead;       /* as FIG_DEAD_KEYS says; NULL: what
+                                            is at fault is logged and lost */
     const char              *durable;    /* "orders" */
+    uint64_t                 interval;   /* ms between compares; 0: 30 s */
     fig_apply_pt             apply;
+
+    /*
+     * Before it comes into the replica: NULL when a state that is not deleted
+     * can be used, else why not, static; any thread.  May be NULL.
+     */
+    const char            *(*check)(void *data, const fig_event_t *event,
+        fig_arena_t *arena);
     void                    *data;
 } fig_consumer_conf_t;
 
@@ -61,6 +91,25 @@ fig_status_t fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
 
 /* finishes its batch, at most a few seconds; NULL is fine */
 void fig_consumer_close(fig_consumer_t *consumer);
+
+
+/*
+ * For /readyz: NULL when replica and source were level, or will be soon; else
+ * what is wrong.
+ */
+
+const char *fig_consumer_check(void *consumer);
+
+
+/*
+ * Routes: GET /sync, POST /sync, GET /dlq, GET /dlq/{id}, POST
+ * /dlq/{id}/redrive, DELETE /dlq/{id}; they are of the consumer that was given
+ * to fig_consumer_routes_of() last.  Before and after, they answer 503.
+ */
+
+extern const fig_route_t  fig_consumer_routes[];
+
+void fig_consumer_routes_of(fig_consumer_t *consumer);
 
 
 #endif /* FIG_CONSUMER_H_INCLUDED */

@@ -4,225 +4,124 @@
  */
 
 
+/*
+ * The one way in: whoever has newer states, from the stream, from the source
+ * or by hand, brings them in here, one batch at a time.
+ */
+
+
 #include "fig_consumer_batch.h"
-#include "fig_hash.h"
 #include "fig_log.h"
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 
-/* of one batch's messages */
-#define FIG_BATCH_BYTES    ((size_t) 4 * 1024 * 1024)
+#define FIG_BATCH_BLOCK    65536
+#define FIG_BATCH_ARENA    ((size_t) 256 * 1024 * 1024)
 
 /* ms */
 #define FIG_BATCH_BACKOFF  100
 #define FIG_BATCH_SLOWEST  5000
 
-/* twice the messages of a batch, a power of two */
-#define FIG_BATCH_SLOTS    ((size_t) FIG_CONSUMER_BATCH * 2)
-
-/* a store's longest id */
-#define FIG_BATCH_KEY      512
+/* of one state that apply() refuses, before it is parked */
+#define FIG_BATCH_TRIES    3
 
 
-typedef struct {
-    size_t         messages;
-    size_t         bytes;
-    size_t         events;                     /* one a key */
-    uint64_t       stale;
-    fig_message_t  last;                       /* seq 0: none */
-    int64_t        times[FIG_CONSUMER_BATCH];
-    uint16_t       slots[FIG_BATCH_SLOTS];     /* index in events + 1 */
-} fig_batch_t;
-
-
-static fig_status_t fig_batch_gather(fig_consumer_t *consumer,
-    fig_batch_t *batch, uint64_t timeout);
-static bool fig_batch_follows(fig_consumer_t *consumer, uint64_t seq);
-static void fig_batch_take(fig_consumer_t *consumer, fig_batch_t *batch,
-    fig_message_t *message);
-static void fig_batch_add(fig_consumer_t *consumer, fig_batch_t *batch,
-    const fig_event_t *event);
 static fig_status_t fig_batch_raise(fig_consumer_t *consumer,
     fig_batch_t *batch);
-static fig_status_t fig_batch_write(fig_consumer_t *consumer, size_t n,
-    bool *unknown);
-static bool fig_batch_marked(fig_consumer_t *consumer,
+static void fig_batch_ops(fig_consumer_t *consumer, fig_batch_t *batch);
+static fig_status_t fig_batch_write(fig_consumer_t *consumer,
+    fig_batch_t *batch, bool *unknown);
+static bool fig_batch_marked(fig_consumer_t *consumer, fig_batch_t *batch,
     const fig_event_t *event);
-static fig_status_t fig_batch_apply(fig_consumer_t *consumer, size_t n);
-static void fig_batch_settle(fig_consumer_t *consumer, size_t n);
-static void fig_batch_count(fig_consumer_t *consumer, fig_batch_t *batch);
+static bool fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
+    fig_event_t *event);
+static fig_status_t fig_batch_apply(fig_consumer_t *consumer,
+    fig_batch_t *batch, size_t first, size_t n);
+static fig_status_t fig_batch_single(fig_consumer_t *consumer,
+    fig_batch_t *batch, size_t i);
+static fig_status_t fig_batch_call(fig_consumer_t *consumer,
+    fig_batch_t *batch, size_t first, size_t n);
+static bool fig_batch_fault(fig_consumer_t *consumer, fig_status_t status);
+static void fig_batch_settle(fig_consumer_t *consumer, fig_batch_t *batch);
+static void fig_batch_heal(fig_consumer_t *consumer, fig_batch_t *batch);
+
+
+fig_batch_t *
+fig_batch_create(void)
+{
+    fig_batch_t  *batch;
+
+    batch = calloc(1, sizeof(fig_batch_t));
+
+    if (batch == NULL) {
+        return NULL;
+    }
+
+    batch->arena = fig_arena_create(FIG_BATCH_BLOCK, FIG_BATCH_ARENA);
+    batch->scratch = fig_arena_create(FIG_BATCH_BLOCK, FIG_BATCH_ARENA);
+
+    if (batch->arena == NULL || batch->scratch == NULL) {
+        fig_batch_destroy(batch);
+        return NULL;
+    }
+
+    return batch;
+}
+
+
+void
+fig_batch_destroy(fig_batch_t *batch)
+{
+    if (batch) {
+        fig_arena_destroy(batch->scratch);
+        fig_arena_destroy(batch->arena);
+        free(batch);
+    }
+}
+
+
+void
+fig_batch_reset(fig_batch_t *batch)
+{
+    fig_arena_reset(batch->arena);
+    batch->n = 0;
+    batch->stale = 0;
+}
 
 
 fig_status_t
-fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout)
+fig_batch_bring(fig_consumer_t *consumer, fig_batch_t *batch)
 {
-    fig_batch_t   batch;
-    fig_status_t  more, rc;
+    fig_status_t  rc;
 
-    batch.messages = 0;
-    batch.bytes = 0;
-    batch.events = 0;
-    batch.stale = 0;
-    batch.last.seq = 0;
-    memset(batch.slots, 0, sizeof(batch.slots));
+    (void) pthread_mutex_lock(&consumer->bring);
 
-    fig_arena_reset(consumer->arena);
-
-    more = fig_batch_gather(consumer, &batch, timeout);
-
-    if (batch.messages == 0) {
-        return more;
-    }
-
-    rc = fig_batch_raise(consumer, &batch);
+    rc = fig_batch_raise(consumer, batch);
 
     if (rc == FIG_OK) {
-        rc = fig_batch_apply(consumer, batch.events);
+        rc = fig_batch_follow(consumer, batch);
     }
 
-    if (rc != FIG_OK) {
-        fig_bus_drop(consumer->sub, &batch.last);
-        return rc;
-    }
+    (void) pthread_mutex_unlock(&consumer->bring);
 
-    fig_batch_settle(consumer, batch.events);
-    fig_cursor_move(consumer, batch.last.seq, batch.last.time);
-    fig_cursor_save(consumer, false);
-
-    fig_bus_ack(consumer->sub, &batch.last);
-    fig_batch_count(consumer, &batch);
-
-    return more == FIG_DECLINED ? FIG_DECLINED : FIG_OK;
+    return rc;
 }
 
 
-/* what is there, without waiting for more */
-
-static fig_status_t
-fig_batch_gather(fig_consumer_t *consumer, fig_batch_t *batch,
-    uint64_t timeout)
+fig_status_t
+fig_batch_follow(fig_consumer_t *consumer, fig_batch_t *batch)
 {
-    fig_status_t   rc;
-    fig_message_t  message;
+    fig_status_t  rc;
 
-    while (batch->messages < FIG_CONSUMER_BATCH
-           && batch->bytes < FIG_BATCH_BYTES)
-    {
-        rc = fig_bus_next(consumer->sub, batch->messages ? 0 : timeout,
-                          &message);
-
-        if (rc != FIG_OK) {
-            return rc;
-        }
-
-        if (!fig_batch_follows(consumer, message.seq)) {
-            fig_bus_drop(consumer->sub, &message);
-            return FIG_DECLINED;
-        }
-
-        fig_batch_take(consumer, batch, &message);
-    }
-
-    return FIG_OK;
-}
-
-
-/*
- * False: messages were left out before this one, since they were discarded, or
- * since the server thinks that they were acknowledged.  If a new subscription
- * behind what was applied begins with this one, too, they are no more.
- */
-
-static bool
-fig_batch_follows(fig_consumer_t *consumer, uint64_t seq)
-{
-    if (seq > consumer->next) {
-
-        if (consumer->beyond != seq
-            || consumer->next != consumer->cursor.seq + 1)
-        {
-            consumer->beyond = seq;
-            return false;
-        }
-
-        fig_cursor_gap(consumer, seq);
-    }
-
-    if (seq >= consumer->next) {
-        consumer->next = seq + 1;
-    }
-
-    return true;
-}
-
-
-static void
-fig_batch_take(fig_consumer_t *consumer, fig_batch_t *batch,
-    fig_message_t *message)
-{
-    const char    *why;
-    fig_event_t    event;
-    fig_status_t   rc;
-
-    rc = fig_event_decode(consumer->conf.topic, message->data,
-                          consumer->arena, &event, &why);
+    rc = fig_batch_apply(consumer, batch, 0, batch->n);
 
     if (rc == FIG_OK) {
-        fig_batch_add(consumer, batch, &event);
-
-    } else {
-        fig_log_error("message %" PRIu64 " of stream %s is skipped: %s",
-                      message->seq, consumer->conf.topic->stream.name, why);
-        fig_counter_add(consumer->poison, 1);
+        fig_batch_settle(consumer, batch);
+        fig_batch_heal(consumer, batch);
     }
 
-    if (batch->messages != 0) {
-        fig_bus_drop(consumer->sub, &batch->last);
-    }
-
-    batch->times[batch->messages++] = message->time;
-    batch->bytes += message->data.len;
-    batch->last = *message;
-}
-
-
-/* of several versions of a key only the newest counts */
-
-static void
-fig_batch_add(fig_consumer_t *consumer, fig_batch_t *batch,
-    const fig_event_t *event)
-{
-    size_t        slot;
-    uint16_t      n;
-    fig_event_t  *other;
-
-    slot = fig_hash64(event->key, 0) % FIG_BATCH_SLOTS;
-
-    for ( ;; ) {
-        n = batch->slots[slot];
-
-        if (n == 0) {
-            consumer->events[batch->events++] = *event;
-            batch->slots[slot] = (uint16_t) batch->events;
-            return;
-        }
-
-        other = &consumer->events[n - 1];
-
-        if (fig_str_eq(other->key, event->key)) {
-            break;
-        }
-
-        slot = (slot + 1) % FIG_BATCH_SLOTS;
-    }
-
-    batch->stale++;
-
-    if (event->ver > other->ver) {
-        *other = *event;
-    }
+    return rc;
 }
 
 
@@ -233,25 +132,12 @@ fig_batch_raise(fig_consumer_t *consumer, fig_batch_t *batch)
 {
     bool          unknown;
     size_t        i, n;
-    fig_op_t     *op;
     fig_event_t  *event;
     fig_status_t  rc;
 
-    for (i = 0; i < batch->events; i++) {
-        op = &consumer->ops[i];
-        event = &consumer->events[i];
-        memset(op, 0, sizeof(fig_op_t));
+    fig_batch_ops(consumer, batch);
 
-        op->kind = FIG_STORE_RAISE;
-        op->collection = consumer->conf.replica;
-        op->doc.id = event->key;
-        op->doc.ver = event->ver;
-        op->doc.body = event->body;
-        op->doc.deleted = event->deleted;
-        op->doc.pending = true;
-    }
-
-    rc = fig_batch_write(consumer, batch->events, &unknown);
+    rc = fig_batch_write(consumer, batch, &unknown);
 
     if (rc != FIG_OK) {
         return rc;
@@ -259,22 +145,48 @@ fig_batch_raise(fig_consumer_t *consumer, fig_batch_t *batch)
 
     n = 0;
 
-    for (i = 0; i < batch->events; i++) {
-        event = &consumer->events[i];
+    for (i = 0; i < batch->n; i++) {
+        event = &batch->events[i];
 
-        if (consumer->ops[i].status == FIG_OK
-            || (unknown && fig_batch_marked(consumer, event)))
+        if (batch->ops[i].status == FIG_OK
+            || (unknown && fig_batch_marked(consumer, batch, event))
+            || (batch->once && fig_batch_current(consumer, batch, event)))
         {
-            consumer->events[n++] = *event;
+            batch->seqs[n] = batch->seqs[i];
+            batch->events[n++] = *event;
 
         } else {
             batch->stale++;
         }
     }
 
-    batch->events = n;
+    batch->n = n;
 
     return FIG_OK;
+}
+
+
+static void
+fig_batch_ops(fig_consumer_t *consumer, fig_batch_t *batch)
+{
+    size_t        i;
+    fig_op_t     *op;
+    fig_event_t  *event;
+
+    for (i = 0; i < batch->n; i++) {
+        op = &batch->ops[i];
+        event = &batch->events[i];
+        memset(op, 0, sizeof(fig_op_t));
+
+        op->kind = FIG_STORE_RAISE;
+        op->collection = consumer->conf.replica;
+        op->doc.id = event->key;
+        op->doc.ver = event->ver;
+        op->doc.ref = event->lost ? FIG_REPAIR_LOST : 0;
+        op->doc.body = event->body;
+        op->doc.deleted = event->deleted;
+        op->doc.pending = true;
+    }
 }
 
 
@@ -284,7 +196,7 @@ fig_batch_raise(fig_consumer_t *consumer, fig_batch_t *batch)
  */
 
 static fig_status_t
-fig_batch_write(fig_consumer_t *consumer, size_t n, bool *unknown)
+fig_batch_write(fig_consumer_t *consumer, fig_batch_t *batch, bool *unknown)
 {
     uint64_t      wait;
     fig_status_t  rc;
@@ -292,15 +204,15 @@ fig_batch_write(fig_consumer_t *consumer, size_t n, bool *unknown)
     *unknown = false;
     wait = FIG_BATCH_BACKOFF;
 
-    if (n == 0) {
+    if (batch->n == 0) {
         return FIG_OK;
     }
 
     for ( ;; ) {
-        rc = fig_store_write(consumer->store, consumer->ops, n);
+        rc = fig_store_write(consumer->store, batch->ops, batch->n);
 
-        if (rc == FIG_OK) {
-            return FIG_OK;
+        if (rc == FIG_OK || batch->once) {
+            return rc;
         }
 
         *unknown = *unknown || rc == FIG_UNKNOWN;
@@ -308,33 +220,71 @@ fig_batch_write(fig_consumer_t *consumer, size_t n, bool *unknown)
         fig_log_warn("can't write the replica of %s: %s; trying again",
                      consumer->conf.topic->name, fig_status_name(rc));
 
-        if (!fig_consumer_pause(consumer, wait)) {
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
             return FIG_AGAIN;
         }
-
-        wait = wait * 2 < FIG_BATCH_SLOWEST ? wait * 2 : FIG_BATCH_SLOWEST;
     }
+}
+
+
+fig_status_t
+fig_batch_pause(fig_consumer_t *consumer, uint64_t *wait)
+{
+    if (!fig_consumer_pause(consumer, *wait)) {
+        return FIG_AGAIN;
+    }
+
+    *wait = *wait * 2 < FIG_BATCH_SLOWEST ? *wait * 2 : FIG_BATCH_SLOWEST;
+
+    return FIG_OK;
 }
 
 
 /* a row that can't be read may be: applied once too often does no harm */
 
 static bool
-fig_batch_marked(fig_consumer_t *consumer, const fig_event_t *event)
+fig_batch_marked(fig_consumer_t *consumer, fig_batch_t *batch,
+    const fig_event_t *event)
 {
     fig_doc_t     doc;
     fig_status_t  rc;
 
     rc = fig_store_get(consumer->store, consumer->conf.replica, event->key,
-                       consumer->arena, &doc);
+                       batch->arena, &doc);
 
     return rc == FIG_OK ? doc.ver == event->ver && doc.pending
                         : rc != FIG_DECLINED;
 }
 
 
+/* the replica's own state in place of one that is not newer */
+
+static bool
+fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
+    fig_event_t *event)
+{
+    fig_doc_t  doc;
+
+    if (fig_store_get(consumer->store, consumer->conf.replica, event->key,
+                      batch->arena, &doc)
+        != FIG_OK)
+    {
+        return false;
+    }
+
+    event->ver = doc.ver;
+    event->deleted = doc.deleted;
+    event->body = doc.body;
+
+    return true;
+}
+
+
+/* what is at fault is found by halves */
+
 static fig_status_t
-fig_batch_apply(fig_consumer_t *consumer, size_t n)
+fig_batch_apply(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
+    size_t n)
 {
     uint64_t      wait;
     fig_status_t  rc;
@@ -346,21 +296,109 @@ fig_batch_apply(fig_consumer_t *consumer, size_t n)
     }
 
     for ( ;; ) {
-        rc = consumer->conf.apply(consumer->conf.data, consumer->events, n,
-                                  consumer->arena);
+        rc = fig_batch_call(consumer, batch, first, n);
 
         if (rc == FIG_OK) {
             return FIG_OK;
         }
 
+        if (batch->once) {
+            return fig_batch_fault(consumer, rc) ? FIG_INVALID : FIG_AGAIN;
+        }
+
+        if (consumer->dead && fig_batch_fault(consumer, rc)) {
+            break;
+        }
+
         fig_log_warn("can't apply %zu changes of %s: %s; trying again", n,
                      consumer->conf.topic->name, fig_status_name(rc));
 
-        if (!fig_consumer_pause(consumer, wait)) {
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
+            return FIG_AGAIN;
+        }
+    }
+
+    if (n == 1) {
+        return fig_batch_single(consumer, batch, first);
+    }
+
+    rc = fig_batch_apply(consumer, batch, first, n / 2);
+
+    return rc == FIG_OK
+           ? fig_batch_apply(consumer, batch, first + n / 2, n - n / 2) : rc;
+}
+
+
+/*
+ * It failed once, and all others are in.  Parked, it is settled, too: the
+ * letter stands for it now.
+ */
+
+static fig_status_t
+fig_batch_single(fig_consumer_t *consumer, fig_batch_t *batch, size_t i)
+{
+    uint64_t      wait;
+    unsigned      tries;
+    fig_event_t  *event;
+    fig_status_t  rc;
+
+    rc = FIG_INVALID;
+    wait = FIG_BATCH_BACKOFF;
+    event = &batch->events[i];
+
+    /* who has letters already must not hold up the others again */
+    tries = fig_dead_holds(consumer->dead, event->key) ? FIG_BATCH_TRIES : 1;
+
+    for ( ;; ) {
+
+        if (tries >= FIG_BATCH_TRIES && fig_batch_fault(consumer, rc)
+            && fig_dead_event(consumer, event, batch->seqs[i], rc) == FIG_OK)
+        {
+            batch->seqs[i] = FIG_BATCH_PARKED;
+            return FIG_OK;
+        }
+
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
             return FIG_AGAIN;
         }
 
-        wait = wait * 2 < FIG_BATCH_SLOWEST ? wait * 2 : FIG_BATCH_SLOWEST;
+        rc = fig_batch_call(consumer, batch, i, 1);
+
+        if (rc == FIG_OK) {
+            return FIG_OK;
+        }
+
+        tries++;
+    }
+}
+
+
+static fig_status_t
+fig_batch_call(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
+    size_t n)
+{
+    fig_arena_reset(batch->scratch);
+
+    return consumer->conf.apply(consumer->conf.data, &batch->events[first], n,
+                                batch->scratch);
+}
+
+
+/* not the store's */
+
+static bool
+fig_batch_fault(fig_consumer_t *consumer, fig_status_t status)
+{
+    switch (status) {
+
+    case FIG_BUSY:
+    case FIG_FULL:
+    case FIG_AGAIN:
+    case FIG_UNKNOWN:
+        return false;
+
+    default:
+        return fig_store_ping(consumer->store) == FIG_OK;
     }
 }
 
@@ -368,94 +406,46 @@ fig_batch_apply(fig_consumer_t *consumer, size_t n)
 /* a mark that stays, since this is lost, makes apply() run once more */
 
 static void
-fig_batch_settle(fig_consumer_t *consumer, size_t n)
+fig_batch_settle(fig_consumer_t *consumer, fig_batch_t *batch)
 {
     size_t     i;
     fig_op_t  *op;
 
-    for (i = 0; i < n; i++) {
-        op = &consumer->ops[i];
+    for (i = 0; i < batch->n; i++) {
+        op = &batch->ops[i];
         memset(op, 0, sizeof(fig_op_t));
 
         op->kind = FIG_STORE_SETTLE;
         op->collection = consumer->conf.replica;
-        op->doc.id = consumer->events[i].key;
-        op->doc.ver = consumer->events[i].ver;
+        op->doc.id = batch->events[i].key;
+        op->doc.ver = batch->events[i].ver;
     }
 
-    if (n != 0) {
-        fig_store_write_later(consumer->store, consumer->ops, n);
+    if (batch->n != 0) {
+        fig_store_write_later(consumer->store, batch->ops, batch->n);
     }
 }
 
 
 static void
-fig_batch_count(fig_consumer_t *consumer, fig_batch_t *batch)
+fig_batch_heal(fig_consumer_t *consumer, fig_batch_t *batch)
 {
-    size_t           i;
-    int64_t          lag, clock;
-    struct timespec  now;
+    size_t  i;
 
-    fig_counter_add(consumer->applied, batch->events);
-    fig_counter_add(consumer->stale, batch->stale);
-
-    (void) clock_gettime(CLOCK_REALTIME, &now);
-    clock = (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
-
-    for (i = 0; i < batch->messages; i++) {
-        lag = (clock - batch->times[i]) / 1000;
-        fig_histogram_add(consumer->lag, lag > 0 ? (uint64_t) lag : 0);
+    if (consumer->dead == NULL || fig_dead_count(consumer->dead) == 0) {
+        return;
     }
-}
 
+    for (i = 0; i < batch->n; i++) {
 
-fig_status_t
-fig_consumer_resume(fig_consumer_t *consumer)
-{
-    size_t         i;
-    fig_page_t     page;
-    fig_query_t    query;
-    fig_status_t   rc;
-    char           after[FIG_BATCH_KEY];
-
-    memset(&query, 0, sizeof(fig_query_t));
-    query.limit = FIG_CONSUMER_BATCH;
-    query.state = FIG_STORE_PENDING;
-
-    do {
-        fig_arena_reset(consumer->arena);
-
-        rc = fig_store_list(consumer->store, consumer->conf.replica, &query,
-                            consumer->arena, &page);
-
-        if (rc != FIG_OK || page.n == 0) {
-            return rc;
+        if (batch->seqs[i] != FIG_BATCH_PARKED
+            && fig_dead_heal(consumer->dead, batch->events[i].key,
+                             batch->events[i].ver)
+               != FIG_OK)
+        {
+            fig_log_warn("can't remove dead letters of \"%.*s\"",
+                         (int) batch->events[i].key.len,
+                         batch->events[i].key.data);
         }
-
-        fig_log_info("applying %zu changes of %s again", page.n,
-                     consumer->conf.topic->name);
-
-        memset(consumer->events, 0, sizeof(consumer->events));
-
-        for (i = 0; i < page.n; i++) {
-            consumer->events[i].key = page.docs[i].id;
-            consumer->events[i].ver = page.docs[i].ver;
-            consumer->events[i].deleted = page.docs[i].deleted;
-            consumer->events[i].body = page.docs[i].body;
-        }
-
-        query.after.data = after;
-        query.after.len = page.docs[page.n - 1].id.len;
-        memcpy(after, page.docs[page.n - 1].id.data, query.after.len);
-
-        rc = fig_batch_apply(consumer, page.n);
-
-        if (rc != FIG_OK) {
-            return rc;
-        }
-
-        fig_batch_settle(consumer, page.n);
-    } while (page.more);
-
-    return FIG_OK;
+    }
 }

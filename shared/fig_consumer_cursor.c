@@ -35,10 +35,10 @@ fig_cursor_load(fig_consumer_t *consumer)
     fig_status_t  rc;
 
     memset(&consumer->cursor, 0, sizeof(fig_cursor_t));
-    fig_arena_reset(consumer->arena);
+    fig_arena_reset(consumer->live->arena);
 
     rc = fig_store_get(consumer->store, consumer->conf.cursors,
-                       fig_str_from(consumer->conf.durable), consumer->arena,
+                       fig_str_from(consumer->conf.durable), consumer->live->arena,
                        &doc);
 
     if (rc == FIG_DECLINED) {
@@ -208,6 +208,10 @@ fig_cursor_start(fig_consumer_t *consumer)
         fig_cursor_reset(consumer, why);
     }
 
+    if (consumer->cursor.created == 0) {
+        fig_sync_want(consumer, FIG_SYNC_FIRST);
+    }
+
     if (consumer->cursor.created != info.created) {
         consumer->cursor.created = info.created;
         consumer->unsaved = true;
@@ -286,6 +290,9 @@ fig_cursor_reset(fig_consumer_t *consumer, const char *why)
     consumer->cursor.time = 0;
     consumer->unsaved = true;
     atomic_store(&consumer->seq, 0);
+
+    /* what it has lost, only the source has */
+    fig_sync_want(consumer, "stream is another one");
 }
 
 
@@ -305,6 +312,7 @@ fig_cursor_gap(fig_consumer_t *consumer, uint64_t first_seq)
                   cursor->seq + 1, first_seq - 1, consumer->conf.durable);
 
     fig_counter_add(consumer->missed, missed);
+    fig_sync_want(consumer, "messages were discarded");
     fig_cursor_move(consumer, first_seq - 1, 0);
 }
 

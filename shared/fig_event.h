@@ -43,6 +43,8 @@ typedef struct {
     fig_str_t    body;          /* JSON object: the fields alone; "{}" when
                                    deleted */
     fig_str_t    traceparent;
+    bool         lost;          /* the source has no trace of it: a deletion
+                                   that nobody published */
 } fig_event_t;
 
 
@@ -75,6 +77,15 @@ void fig_event_id(fig_buf_t *out, const fig_topic_t *topic,
 
 fig_status_t fig_event_decode(const fig_topic_t *topic, fig_str_t payload,
     fig_arena_t *arena, fig_event_t *event, const char **why) FIG_NODISCARD;
+
+
+/*
+ * The key of what cannot be decoded, as well as it can be told; absent when it
+ * cannot.  In the arena.
+ */
+
+fig_str_t fig_event_key(const fig_topic_t *topic, fig_str_t payload,
+    fig_arena_t *arena);
 
 
 #endif /* FIG_EVENT_H_INCLUDED */

@@ -235,3 +235,40 @@ fig_event_keep(fig_json_t *data, fig_arena_t *arena, fig_event_t *event)
 
     return event->body.data ? FIG_OK : FIG_NOMEM;
 }
+
+
+fig_str_t
+fig_event_key(const fig_topic_t *topic, fig_str_t payload, fig_arena_t *arena)
+{
+    fig_str_t          key;
+    fig_json_t        *value, *data;
+    fig_json_error_t   error;
+
+    key = (fig_str_t) { 0 };
+
+    if (fig_json_parse(payload, &value, &error) != FIG_OK) {
+        return key;
+    }
+
+    if (json_object_is_type(value, json_type_object)) {
+
+        if (json_object_object_get_ex(value, "data", &data)) {
+            key = fig_json_string(data, topic->id_name);
+        }
+
+        if (key.len == 0) {
+            key = fig_json_string(value, "subject");
+        }
+    }
+
+    if (key.len == 0 || key.len > FIG_EVENT_KEY
+        || memchr(key.data, '\0', key.len))
+    {
+        key = (fig_str_t) { 0 };
+    }
+
+    key = fig_arena_dup(arena, key);
+    json_object_put(value);
+
+    return key;
+}

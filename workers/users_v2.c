@@ -54,7 +54,8 @@ static const fig_worker_t  worker = {
     .routes = routes,
     .collections = users_collections,
     .start = start,
-    .stop = users_stop
+    .stop = users_stop,
+    .release = users_release
 };
 
 

@@ -60,6 +60,9 @@ users_start(fig_app_t *app, users_check_pt check, void **data)
     users->resource.index = users_index;
     users->resource.store = users->store;
 
+    users->source.store = users->store;
+    users->source.topic = &users_topic;
+
     rc = fig_outbox_open(users->store, fig_app_bus(app), &users_topic,
                          &users->resource.outbox);
 
@@ -85,10 +88,14 @@ users_stop(void *data)
 {
     users_t  *users = data;
 
-    if (users != NULL) {
-        fig_outbox_close(users->resource.outbox, FLUSH_MS);
-        free(users);
-    }
+    fig_outbox_close(users->resource.outbox, FLUSH_MS);
+}
+
+
+void
+users_release(void *data)
+{
+    free(data);
 }
 
 

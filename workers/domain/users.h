@@ -16,6 +16,7 @@
 
 #include "fig_app.h"
 #include "fig_resource.h"
+#include "fig_source.h"
 
 
 /*
@@ -28,6 +29,7 @@
 
 typedef struct {
     fig_resource_t  resource;
+    fig_source_t    source;
     fig_store_t    *store;
 } users_t;
 
@@ -46,6 +48,7 @@ extern const fig_collection_t *const  users_collections[];
 fig_status_t users_start(fig_app_t *app, users_check_pt check, void **data)
     FIG_NODISCARD;
 void users_stop(void *data);
+void users_release(void *data);
 
 
 #endif /* USERS_H_INCLUDED */

@@ -20,7 +20,9 @@
 
 
 static fig_status_t start(fig_app_t *app, void **data);
-static fig_status_t start_parts(orders_t *orders);
+static fig_status_t start_parts(orders_t *orders,
+    const fig_app_conf_t *app);
+static fig_consumer_t *consumer(void *data);
 static void stop(void *data);
 static void orders_create(fig_request_t *request, fig_response_t *response);
 static void orders_list(fig_request_t *request, fig_response_t *response);
@@ -44,6 +46,7 @@ static const fig_worker_t  worker = {
     .routes = routes,
     .collections = orders_collections,
     .start = start,
+    .consumer = consumer,
     .stop = stop
 };
 
@@ -83,7 +86,7 @@ start(fig_app_t *app, void **data)
 
     memcpy(orders->resource.filters, orders_filters, sizeof(orders_filters));
 
-    rc = start_parts(orders);
+    rc = start_parts(orders, fig_app_conf(app));
     if (rc != FIG_OK) {
         stop(orders);
         return rc;
@@ -96,7 +99,7 @@ start(fig_app_t *app, void **data)
 
 
 static fig_status_t
-start_parts(orders_t *orders)
+start_parts(orders_t *orders, const fig_app_conf_t *app)
 {
     fig_status_t  rc;
 
@@ -104,8 +107,11 @@ start_parts(orders_t *orders)
         .topic = &users_topic,
         .replica = &orders_users,
         .cursors = &orders_cursors,
+        .dead = &orders_dead,
         .durable = "orders",
+        .interval = app->sync_interval,
         .apply = orders_apply,
+        .check = orders_check,
         .data = orders
     };
 
@@ -118,6 +124,15 @@ start_parts(orders_t *orders)
     }
 
     return rc == FIG_OK ? asker_start(orders) : rc;
+}
+
+
+static fig_consumer_t *
+consumer(void *data)
+{
+    orders_t  *orders = data;
+
+    return orders->consumer;
 }
 
 

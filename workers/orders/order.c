@@ -9,6 +9,7 @@
 #include <time.h>
 #include <sys/random.h>
 
+#include "fig_dead.h"
 #include "orders.h"
 
 
@@ -74,11 +75,16 @@ static const fig_collection_t  orders_collection = {
 
 const fig_collection_t  orders_users = { .name = "users" };
 const fig_collection_t  orders_cursors = { .name = "cursors" };
+const fig_collection_t  orders_dead = {
+    .name = "dead_letters",
+    .keys = FIG_DEAD_KEYS
+};
 
 const fig_collection_t *const  orders_collections[] = {
     &orders_collection,
     &orders_users,
     &orders_cursors,
+    &orders_dead,
     NULL
 };
 

@@ -50,6 +50,7 @@ typedef struct {
 extern const fig_topic_t              orders_topic;
 extern const fig_collection_t         orders_users;
 extern const fig_collection_t         orders_cursors;
+extern const fig_collection_t         orders_dead;
 extern const fig_collection_t *const  orders_collections[];
 extern const fig_filter_t             orders_filters[FIG_RESOURCE_FILTERS];
 
@@ -69,6 +70,8 @@ fig_status_t order_complete(const fig_resource_t *resource,
 fig_status_t order_stored(const fig_resource_t *resource,
     fig_change_t *change);
 fig_status_t orders_apply(void *data, const fig_event_t *events, size_t n,
+    fig_arena_t *arena);
+const char *orders_check(void *data, const fig_event_t *event,
     fig_arena_t *arena);
 
 

@@ -1,0 +1,394 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include "fig_consumer_batch.h"
+#include "fig_json.h"
+#include "fig_log.h"
+#include "fig_problem.h"
+#include "fig_resource.h"
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+
+#define FIG_SYNC_TEXT  ((size_t) 1024 * 1024)
+
+
+static void fig_routes_sync(fig_request_t *request, fig_response_t *response);
+static void fig_routes_compare(fig_request_t *request, fig_response_t *response);
+static void fig_routes_list(fig_request_t *request,
+    fig_response_t *response);
+static void fig_routes_show(fig_request_t *request,
+    fig_response_t *response);
+static void fig_routes_redrive(fig_request_t *request, fig_response_t *response);
+static void fig_routes_drop(fig_request_t *request,
+    fig_response_t *response);
+static bool fig_routes_dead(fig_request_t *request, fig_response_t *response);
+static void fig_sync_reply(fig_request_t *request, fig_response_t *response);
+static void fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer);
+static void fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last);
+static void fig_sync_write_row(fig_buf_t *out, const fig_repair_row_t *row);
+static void fig_sync_write_ver(fig_buf_t *out, const char *name,
+    uint64_t ver);
+static fig_status_t fig_routes_key(fig_arena_t *arena, fig_str_t value,
+    fig_str_t *key);
+
+
+const fig_route_t  fig_consumer_routes[] = {
+    { "GET", "/sync", fig_routes_sync, 0 },
+    { "POST", "/sync", fig_routes_compare, FIG_ROUTE_JSON },
+    { "GET", "/dlq", fig_routes_list, 0 },
+    { "GET", "/dlq/{id}", fig_routes_show, 0 },
+    { "DELETE", "/dlq/{id}", fig_routes_drop, 0 },
+    { "POST", "/dlq/{id}/redrive", fig_routes_redrive, 0 },
+    { NULL, NULL, NULL, 0 }
+};
+
+
+/* a link that is relative works behind any prefix */
+
+static fig_topic_t     fig_routes_topic = { .name = "dlq", .id_name = "id" };
+static fig_resource_t  fig_routes_letters = {
+    .topic = &fig_routes_topic,
+    .path = "dlq",
+    .noun = "Dead letter",
+    .member = "letter",
+    .filters = { { "key", 0, fig_routes_key } }
+};
+
+static fig_consumer_t  *fig_routes_consumer;
+
+
+void
+fig_consumer_routes_of(fig_consumer_t *consumer)
+{
+    fig_routes_consumer = consumer;
+
+    if (consumer) {
+        fig_routes_topic.collection = consumer->conf.dead;
+        fig_routes_letters.store = consumer->store;
+    }
+}
+
+
+static void
+fig_routes_sync(fig_request_t *request, fig_response_t *response)
+{
+    fig_sync_reply(request, response);
+}
+
+
+static void
+fig_routes_compare(fig_request_t *request, fig_response_t *response)
+{
+    bool           mend;
+    fig_json_t    *value, *repair;
+    fig_errors_t   errors;
+    fig_status_t   rc;
+
+    if (fig_request_json(request, response, json_type_object, &value)
+        != FIG_OK)
+    {
+        return;
+    }
+
+    mend = false;
+    rc = FIG_INVALID;
+
+    if (json_object_object_get_ex(value, "repair", &repair)
+        && json_object_is_type(repair, json_type_boolean))
+    {
+        mend = json_object_get_boolean(repair);
+        rc = FIG_OK;
+    }
+
+    json_object_put(value);
+
+    if (rc != FIG_OK) {
+        fig_errors_init(&errors, request->arena);
+        fig_errors_add(&errors, FIG_STR("repair"), "type",
+                       "must be true or false");
+        fig_problem(request, response, 400, "invalid", &errors,
+                    "repair must be true or false");
+        return;
+    }
+
+    if (fig_routes_consumer
+        && fig_sync_ask(fig_routes_consumer, mend) != FIG_OK)
+    {
+        fig_problem(request, response, 504, "timeout", NULL,
+                    "it goes on, but takes longer; GET says how it ended");
+        return;
+    }
+
+    fig_sync_reply(request, response);
+}
+
+
+static void
+fig_sync_reply(fig_request_t *request, fig_response_t *response)
+{
+    fig_buf_t  out;
+
+    if (fig_routes_consumer == NULL) {
+        fig_problem(request, response, 503, "unavailable", NULL,
+                    "this worker does not follow anybody now");
+        return;
+    }
+
+    fig_buf_init(&out, FIG_SYNC_TEXT);
+    fig_sync_write(&out, fig_routes_consumer);
+
+    if (fig_buf_ok(&out)) {
+        response->body = fig_arena_dup(request->arena, fig_buf_view(&out));
+    }
+
+    if (response->body.data == NULL) {
+        fig_problem_status(request, response, FIG_NOMEM);
+    }
+
+    fig_buf_clear(&out);
+}
+
+
+static void
+fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer)
+{
+    uint64_t     interval;
+    fig_sync_t  *sync;
+
+    sync = &consumer->sync;
+    interval = fig_sync_interval(consumer) / 1000;
+
+    fig_buf_puts(out, "{\"source\":");
+    fig_json_quote(out, fig_str_from(consumer->conf.topic->name));
+    fig_buf_printf(out, ",\"interval\":%" PRIu64 ".%03" PRIu64,
+                   interval / 1000, interval % 1000);
+
+    (void) pthread_mutex_lock(&consumer->mutex);
+
+    fig_buf_printf(out, ",\"running\":%s,\"wanted\":",
+                   sync->running ? "true" : "false");
+
+    if (sync->want) {
+        fig_json_quote(out, fig_str_from(sync->want));
+
+    } else {
+        fig_buf_puts(out, "null");
+    }
+
+    fig_buf_puts(out, ",\"last\":");
+
+    if (sync->last.at) {
+        fig_sync_write_last(out, &sync->last);
+
+    } else {
+        fig_buf_puts(out, "null");
+    }
+
+    (void) pthread_mutex_unlock(&consumer->mutex);
+
+    fig_buf_puts(out, "}");
+}
+
+
+static void
+fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last)
+{
+    size_t                      i;
+    time_t                      at;
+    struct tm                   tm;
+    const fig_repair_report_t  *report;
+
+    report = &last->report;
+    at = (time_t) last->at;
+    (void) gmtime_r(&at, &tm);
+
+    fig_buf_printf(out, "{\"at\":\"%04d-%02d-%02dT%02d:%02d:%02dZ\"",
+                   tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                   tm.tm_min, tm.tm_sec);
+    fig_buf_printf(out, ",\"seconds\":%" PRIu64 ".%06" PRIu64 ",\"reason\":",
+                   last->took / 1000000, last->took % 1000000);
+    fig_json_quote(out, fig_str_from(last->why));
+    fig_buf_printf(out, ",\"repair\":%s,\"result\":\"%s\",\"error\":",
+                   last->mend ? "true" : "false", fig_sync_result_name(last));
+
+    if (last->status == FIG_OK) {
+        fig_buf_puts(out, "null");
+
+    } else {
+        fig_json_quote(out, fig_str_from(last->status == FIG_AGAIN
+                                         ? "the source does not answer"
+                                         : fig_status_name(last->status)));
+    }
+
+    fig_buf_printf(out, ",\"documents\":%" PRIu64 ",\"buckets\":%u",
+                   report->rows, report->buckets);
+
+    for (i = 0; i < FIG_REPAIR_KINDS; i++) {
+        fig_buf_printf(out, ",\"%s\":%" PRIu64,
+                       fig_repair_kind_name((fig_repair_kind_t) i),
+                       report->counts[i]);
+    }
+
+    fig_buf_printf(out, ",\"repaired\":%" PRIu64 ",\"differences\":[",
+                   report->mended);
+
+    for (i = 0; i < report->n; i++) {
+        fig_buf_puts(out, i ? "," : "");
+        fig_sync_write_row(out, &report->named[i]);
+    }
+
+    fig_buf_puts(out, "]}");
+}
+
+
+static void
+fig_sync_write_row(fig_buf_t *out, const fig_repair_row_t *row)
+{
+    fig_str_t  id;
+
+    id.data = row->id;
+    id.len = row->len;
+
+    fig_buf_puts(out, "{\"id\":");
+    fig_json_quote(out, id);
+    fig_buf_printf(out, ",\"kind\":\"%s\"", fig_repair_kind_name(row->kind));
+    fig_sync_write_ver(out, "source", row->source);
+    fig_sync_write_ver(out, "replica", row->replica);
+    fig_buf_puts(out, "}");
+}
+
+
+static void
+fig_sync_write_ver(fig_buf_t *out, const char *name, uint64_t ver)
+{
+    if (ver) {
+        fig_buf_printf(out, ",\"%s\":%" PRIu64, name, ver);
+
+    } else {
+        fig_buf_printf(out, ",\"%s\":null", name);
+    }
+}
+
+
+static bool
+fig_routes_dead(fig_request_t *request, fig_response_t *response)
+{
+    if (fig_routes_consumer && atomic_load(&fig_routes_consumer->dead)) {
+        return true;
+    }
+
+    fig_problem(request, response, 503, "unavailable", NULL,
+                "the dead letters cannot be read now");
+
+    return false;
+}
+
+
+static void
+fig_routes_list(fig_request_t *request, fig_response_t *response)
+{
+    if (fig_routes_dead(request, response)) {
+        fig_resource_list(&fig_routes_letters, request, response);
+    }
+}
+
+
+static void
+fig_routes_show(fig_request_t *request, fig_response_t *response)
+{
+    if (fig_routes_dead(request, response)) {
+        fig_resource_get(&fig_routes_letters, request, response);
+    }
+}
+
+
+static fig_status_t
+fig_routes_key(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
+{
+    *key = value;
+
+    return value.len ? FIG_OK : FIG_INVALID;
+}
+
+
+static void
+fig_routes_drop(fig_request_t *request, fig_response_t *response)
+{
+    fig_doc_t     doc;
+    fig_status_t  rc;
+
+    if (!fig_routes_dead(request, response)) {
+        return;
+    }
+
+    rc = fig_store_get(fig_routes_letters.store, fig_routes_topic.collection,
+                       request->args[0], request->arena, &doc);
+
+    if (rc == FIG_OK) {
+        rc = fig_dead_drop(fig_routes_consumer->dead, request->args[0]);
+    }
+
+    if (rc == FIG_OK) {
+        fig_log_info("dead letter %.*s was dropped",
+                     (int) request->args[0].len, request->args[0].data);
+        response->body = doc.body;
+
+    } else if (rc == FIG_DECLINED || rc == FIG_CONFLICT) {
+        fig_problem(request, response, 404, "not-found", NULL,
+                    "Dead letter not found");
+
+    } else {
+        fig_problem_status(request, response, rc);
+    }
+}
+
+
+static void
+fig_routes_redrive(fig_request_t *request, fig_response_t *response)
+{
+    uint64_t      ver;
+    fig_str_t     id;
+    const char   *why;
+    fig_status_t  rc;
+
+    if (!fig_routes_dead(request, response)) {
+        return;
+    }
+
+    ver = 0;
+    id = request->args[0];
+    rc = fig_dead_redrive(fig_routes_consumer, id, request->arena, &ver, &why);
+
+    switch (rc) {
+
+    case FIG_OK:
+        fig_log_info("dead letter %.*s was redriven", (int) id.len, id.data);
+        response->body = fig_arena_printf(request->arena, "{\"version\":%"
+                                          PRIu64 "}", ver);
+        break;
+
+    case FIG_INVALID:
+        fig_problem(request, response, 409, "conflict", NULL,
+                    "it failed again: %s", why);
+        break;
+
+    case FIG_DECLINED:
+        fig_problem(request, response, 404, "not-found", NULL,
+                    "Dead letter not found");
+        break;
+
+    case FIG_AGAIN:
+    case FIG_ERROR:
+        fig_problem(request, response, 503, "busy", NULL,
+                    "the store is in trouble; try again");
+        break;
+
+    default:
+        fig_problem_status(request, response, rc);
+    }
+}
