@@ -352,6 +352,16 @@ orders_apply(void *data, const fig_event_t *events, size_t n,
 }
 
 
+const char *
+orders_check(void *data, const fig_event_t *event, fig_arena_t *arena)
+{
+    order_user_t  user;
+
+    return order_user(arena, event->key, event->ver, event->body, &user)
+           == FIG_ERROR ? "it is no user: no email or deliveryAddress" : NULL;
+}
+
+
 static fig_status_t
 apply_event(batch_t *batch, const fig_event_t *event)
 {
@@ -364,13 +374,6 @@ apply_event(batch_t *batch, const fig_event_t *event)
     }
 
     rc = order_user(batch->arena, event->key, event->ver, event->body, user);
-
-    if (rc == FIG_ERROR) {
-        fig_log_error("user \"%.*s\" version %llu has no email and address",
-                      (int) event->key.len, event->key.data,
-                      (unsigned long long) event->ver);
-        return FIG_OK;
-    }
 
     if (rc == FIG_OK) {
         rc = apply_bound(batch, user);
