@@ -244,7 +244,11 @@ fig_consumer_main(void *data)
             continue;
         }
 
-        fig_consumer_follow(consumer);
+        /* what was compared may be another stream on a new connection */
+
+        if (fig_bus_session(consumer->bus) == session) {
+            fig_consumer_follow(consumer);
+        }
 
         if (fig_consumer_going(consumer)
             && fig_bus_session(consumer->bus) == session)

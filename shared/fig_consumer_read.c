@@ -120,16 +120,22 @@ fig_read_gather(fig_consumer_t *consumer, fig_read_t *read, uint64_t timeout)
 /*
  * False: messages were left out before this one, since they were discarded, or
  * since the server thinks that they were acknowledged.  If a new subscription
- * behind what was applied begins with this one, too, they are no more.
+ * behind what was applied begins with this one, too, and the stream has not
+ * what should have come, they are no more.
  */
 
 static bool
 fig_read_follows(fig_consumer_t *consumer, uint64_t seq)
 {
+    int64_t  time;
+
     if (seq > consumer->next) {
 
         if (consumer->beyond != seq
-            || consumer->next != consumer->cursor.seq + 1)
+            || consumer->next != consumer->cursor.seq + 1
+            || fig_bus_stream_time(consumer->bus,
+                                   &consumer->conf.topic->stream,
+                                   consumer->next, &time) != FIG_DECLINED)
         {
             consumer->beyond = seq;
             return false;
