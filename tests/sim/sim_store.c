@@ -249,6 +249,10 @@ sim_store_arrive(void *data, uint64_t n)
     fig_op_t  *op = data;
 
     sim_store_apply(&sim_databases[n], op, 1, false);
+
+    /* perhaps whoever wanted it did not wait for it */
+
+    sim.unsure = sim.unsure || (n != 0 && op->status == FIG_OK);
 }
 
 
