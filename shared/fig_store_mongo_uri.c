@@ -27,6 +27,8 @@
 #define URI_SOCKET    2000
 
 
+static mongoc_uri_t *uri_parse(const char *text);
+static bool uri_is_plain(const char *text);
 static void uri_numbers(mongoc_uri_t *uri, const fig_store_conf_t *conf);
 static void uri_concerns(mongoc_uri_t *uri);
 static char *uri_name(const mongoc_uri_t *uri, const char *database);
@@ -35,21 +37,14 @@ static char *uri_name(const mongoc_uri_t *uri, const char *database);
 mongoc_uri_t *
 fig_mongo_uri(const fig_store_conf_t *conf, char **name, char **database)
 {
-    bson_error_t   error;
     mongoc_uri_t  *uri;
 
     *name = NULL;
     *database = NULL;
 
-    uri = mongoc_uri_new_with_error(conf->uri, &error);
+    uri = uri_parse(conf->uri);
 
     if (uri == NULL) {
-        /* the driver's message may have a part of the password in it */
-        fig_log_error("store: the URI is not right, want mongodb://"
-                      "[USER:PASSWORD@]HOST[:PORT][,...]/[DATABASE]: %s",
-                      strchr(conf->uri, '@')
-                      ? "what is special in user or password must be %-encoded"
-                      : error.message);
         return NULL;
     }
 
@@ -72,6 +67,49 @@ fig_mongo_uri(const fig_store_conf_t *conf, char **name, char **database)
     uri_concerns(uri);
 
     return uri;
+}
+
+
+/*
+ * The driver's message may have a part of the password in it.
+ */
+
+static mongoc_uri_t *
+uri_parse(const char *text)
+{
+    bson_error_t   error;
+    mongoc_uri_t  *uri;
+
+    uri = uri_is_plain(text) ? mongoc_uri_new_with_error(text, &error) : NULL;
+
+    if (uri == NULL) {
+        fig_log_error("store: the URI is not right, want mongodb://"
+                      "[USER:PASSWORD@]HOST[:PORT][,...]/[DATABASE]: %s",
+                      strchr(text, '@')
+                      ? "what is special in user or password must be %-encoded"
+                      : error.message);
+    }
+
+    return uri;
+}
+
+
+/*
+ * The driver would take what is behind the first @ or / of a password for the
+ * server's name, and everybody would read it in the log.
+ */
+
+static bool
+uri_is_plain(const char *text)
+{
+    const char  *at, *hosts;
+
+    at = strchr(text, '@');
+    hosts = strstr(text, "://");
+
+    return at == NULL
+           || (strchr(at + 1, '@') == NULL && hosts != NULL
+               && at < hosts + 3 + strcspn(hosts + 3, "/?"));
 }
 
 

@@ -180,6 +180,26 @@ mongo_drop(const char *uri)
 
 
 void
+mongo_drop_collection(const char *uri, const char *collection)
+{
+    const char           *name;
+    bson_error_t          error;
+    mongoc_client_t      *client;
+    mongoc_collection_t  *c;
+
+    client = mongo_client(uri, &name);
+    c = mongoc_client_get_collection(client, name, collection);
+
+    if (!mongoc_collection_drop(c, &error)) {
+        mongo_fail(error.message);
+    }
+
+    mongoc_collection_destroy(c);
+    mongoc_client_destroy(client);
+}
+
+
+void
 mongo_set(const char *uri, const char *collection, const char *id,
     const char *field, int64_t value)
 {

@@ -66,6 +66,7 @@ char *mongo_uri(const char *uri, const char *database);
 /* for what is not to be seen through the store; db.collection, by id */
 
 void mongo_drop(const char *uri);
+void mongo_drop_collection(const char *uri, const char *collection);
 void mongo_set(const char *uri, const char *collection, const char *id,
     const char *field, int64_t value);
 void mongo_unset(const char *uri, const char *collection, const char *id,

@@ -372,8 +372,8 @@ mongo_create(void)
     (void) snprintf(name, sizeof(name), "ficus-test-%d", (int) getpid());
     made = mongo_uri(mongo_shared_uri(), name);
 
-    (void) snprintf(uri, sizeof(uri), "%s%cwaitQueueTimeoutMS=60000&"
-                    "socketTimeoutMS=60000&serverSelectionTimeoutMS=60000",
+    (void) snprintf(uri, sizeof(uri), "%s%cwaitQueueTimeoutMS=30000&"
+                    "socketTimeoutMS=30000&serverSelectionTimeoutMS=30000",
                     made, strchr(made, '?') ? '&' : '?');
     free(made);
 
