@@ -63,11 +63,11 @@ static const fig_setting_t  fig_app_common[] = {
 
     { "store", "FICUS_STORE", FIG_CONFIG_STRING,
       FIG_APP_FIELD(store.uri), NULL, 0, 0,
-      "where the documents are: sqlite:PATH" },
+      "where the documents are: sqlite:PATH or mongodb://HOST/DATABASE" },
 
     { "store-lock-timeout", NULL, FIG_CONFIG_MSEC,
       FIG_APP_FIELD(store.lock_timeout), "1s", 1, 60000,
-      "time to wait for the write lock" },
+      "time to wait for the write lock, or for a free connection" },
 
     { "store-cache", NULL, FIG_CONFIG_SIZE,
       FIG_APP_FIELD(store.cache), "256k", 1, 1073741824,
@@ -217,7 +217,7 @@ fig_app_verify_mode(const char *name, fig_app_conf_t *conf)
 }
 
 
-/* the directory has to be there, the file need not */
+/* SQLite's directory has to be there, the file need not */
 
 static fig_status_t
 fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
@@ -233,13 +233,17 @@ fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
         return fig_app_bad(name, "store", NULL, "must be set");
     }
 
-    path = strchr(uri, ':');
-
-    if (path == NULL || strncmp(uri, "sqlite:", 7) != 0 || path[1] == '\0') {
-        return fig_app_bad(name, "store", NULL, "must be sqlite:PATH");
+    if (strncmp(uri, "mongodb://", 10) == 0 && uri[10] != '\0') {
+        return FIG_OK;
     }
 
-    path++;
+    path = strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : "";
+
+    if (*path == '\0') {
+        return fig_app_bad(name, "store", NULL, "must be sqlite:PATH or "
+                           "mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE");
+    }
+
     slash = strrchr(path, '/');
     len = slash ? (size_t) (slash - path) + 1 : 1;
 

@@ -49,9 +49,15 @@ unlike($t->log("refused-$n.log"), qr/secret/, 'which may hold a password');
 
 refused({ FICUS_STORE => 'postgres' }, qr/FICUS_STORE is "postgres"/,
     'an unknown store');
-refused({ FICUS_STORE => 'mongodb://u:secret@h/db' }, qr/FICUS_STORE .*MongoDB/,
-    'a store that is not there yet');
-unlike($t->log("refused-$n.log"), qr/secret/, 'whose password is not shown');
+
+for my $uri ('mongodb://', 'mongodb:///ficus', 'mongodb+srv://u:secret@h/db') {
+    refused({ FICUS_STORE => $uri }, qr/FICUS_STORE is no URI/,
+        "FICUS_STORE \"$uri\"");
+}
+
+unlike($t->log("refused-$n.log"), qr/secret/, 'which may hold a password');
+refused({ FICUS_STORE => 'mongodb://h/' . 'x' x 2000 },
+    qr/FICUS_STORE is longer than/, 'a very long URI');
 
 
 # The directory

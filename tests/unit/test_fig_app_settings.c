@@ -14,6 +14,11 @@
 #include <unistd.h>
 
 
+#define STORE_WANTED                                                          \
+    "tiny: --store must be sqlite:PATH or "                                   \
+    "mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE\n"
+
+
 START_TEST(test_help)
 {
     tiny_t             process;
@@ -85,10 +90,10 @@ START_TEST(test_bad_settings)
           "octal, as 0600\n" },
         { "--listen-mode=rw", "tiny: --listen-mode \"rw\": it must be octal, "
           "as 0600\n" },
-        { "--store=/x", "tiny: --store must be sqlite:PATH\n" },
-        { "--store=sqlite:", "tiny: --store must be sqlite:PATH\n" },
-        { "--store=mongodb://a:secret@b/c",
-          "tiny: --store must be sqlite:PATH\n" },
+        { "--store=/x", STORE_WANTED },
+        { "--store=sqlite:", STORE_WANTED },
+        { "--store=mongodb://", STORE_WANTED },
+        { "--store=mongo://a:secret@b/c", STORE_WANTED },
         { "--store=sqlite:/nowhere/at/all/db", "tiny: --store "
           "\"sqlite:/nowhere/at/all/db\": its directory is not there\n" },
         { "--nats-url=http://a:secret@b", "tiny: --nats-url must be "

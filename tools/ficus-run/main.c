@@ -98,7 +98,8 @@ run_help(void)
          "  FICUS_ADMIN_PORT  8081    admin API and metrics\n"
          "  FICUS_NATS_PORT   4222    the nats-server that it starts\n"
          "  FICUS_NATS_URL            one that runs already\n"
-         "  FICUS_STORE       sqlite");
+         "  FICUS_STORE       sqlite  or mongodb://HOST/NAME: the databases\n"
+         "                            NAME_users and NAME_orders there");
 }
 
 

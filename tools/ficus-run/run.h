@@ -39,6 +39,7 @@ typedef struct {
     const char  *asked;             /* the run directory as it was typed */
     char         dir[RUN_PATH];     /* the same, absolute */
     char         nats_url[1024];
+    char         store[1024];       /* a URI; empty: SQLite, in data/ */
 
     char         build[PATH_MAX];   /* where this program is */
     char         conf[PATH_MAX];    /* the templates */
@@ -76,7 +77,7 @@ struct run_service_s {
     const char     *name;           /* of its log, pid file and socket */
     run_command_pt  command;
     run_ready_pt    ready;
-    const char     *data;           /* its database, in data/ */
+    const char     *data;           /* its database */
     unsigned        level;          /* 0 starts first; the last stop first */
     int             stop;           /* signal that ends it in good order */
     int             death;          /* signal when the supervisor is killed */
@@ -105,6 +106,8 @@ int run_path(char *buf, size_t size, const char *fmt, ...)
 /* settings.c: the environment */
 
 int run_settings(run_conf_t *conf);
+int run_store_uri(const run_conf_t *conf, const char *name, char *uri,
+    size_t size);
 
 /* find.c: programs, module and templates */
 

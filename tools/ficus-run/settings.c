@@ -15,7 +15,7 @@
 static int run_port(const char *name, unsigned value, unsigned *port);
 static int run_ports_differ(const run_conf_t *conf);
 static int run_nats_url(run_conf_t *conf);
-static int run_store(void);
+static int run_store(run_conf_t *conf);
 
 
 int
@@ -41,7 +41,7 @@ run_settings(run_conf_t *conf)
         return RUN_ERROR;
     }
 
-    return run_store();
+    return run_store(conf);
 }
 
 
@@ -124,10 +124,12 @@ run_nats_url(run_conf_t *conf)
 }
 
 
+/* a URI may hold a password, too */
+
 static int
-run_store(void)
+run_store(run_conf_t *conf)
 {
-    const char  *store;
+    const char  *store, *hosts;
 
     store = getenv("FICUS_STORE");
 
@@ -135,13 +137,56 @@ run_store(void)
         return RUN_OK;
     }
 
-    if (strncmp(store, "mongodb", 7) == 0) {
-        run_error("FICUS_STORE asks for MongoDB, which this version does not "
-                  "know; set it to sqlite, or unset it");
+    if (strncmp(store, "mongodb", 7) != 0) {
+        run_error("FICUS_STORE is \"%s\"; it must be sqlite, or a URI such as "
+                  "mongodb://127.0.0.1:27017/ficus", store);
         return RUN_ERROR;
     }
 
-    run_error("FICUS_STORE is \"%s\"; it must be sqlite", store);
+    hosts = strncmp(store, "mongodb://", 10) == 0 ? store + 10 : "";
 
-    return RUN_ERROR;
+    if (strcspn(hosts, "/?") == 0) {
+        run_error("FICUS_STORE is no URI such as "
+                  "mongodb://127.0.0.1:27017/ficus");
+        return RUN_ERROR;
+    }
+
+    if (strlen(store) >= sizeof(conf->store)) {
+        run_error("FICUS_STORE is longer than %zu bytes",
+                  sizeof(conf->store) - 1);
+        return RUN_ERROR;
+    }
+
+    memcpy(conf->store, store, strlen(store) + 1);
+
+    return RUN_OK;
+}
+
+
+/*
+ * The driver looks for the user in the database of the URI, which is another
+ * one now, or in admin.
+ */
+
+int
+run_store_uri(const run_conf_t *conf, const char *name, char *uri, size_t size)
+{
+    int          n, hosts, database, found;
+    const char  *p, *options;
+
+    hosts = 10 + (int) strcspn(conf->store + 10, "/?");
+    p = conf->store + hosts;
+    p += (*p == '/');
+    database = (int) strcspn(p, "?");
+    options = p + database;
+    found = memchr(conf->store, '@', (size_t) hosts) == NULL
+            || strcasestr(options, "authsource=") != NULL;
+
+    n = snprintf(uri, size, "%.*s/%.*s_%s%s%s%.*s", hosts, conf->store,
+                 database ? database : 5, database ? p : "ficus", name,
+                 *options ? options : found ? "" : "?",
+                 found ? "" : *options ? "&authSource=" : "authSource=",
+                 found ? 0 : database ? database : 5, database ? p : "admin");
+
+    return n < 0 || (size_t) n >= size ? RUN_ERROR : RUN_OK;
 }

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -52,7 +53,7 @@ run_service_t  run_services[] = {
       .command = run_worker_command,
       .ready = run_worker_ready,
       .level = 1,
-      .data = "users.db",
+      .data = "users",
       .stop = SIGTERM,
       .death = SIGKILL,
       .patience = 11000 },
@@ -61,7 +62,7 @@ run_service_t  run_services[] = {
       .command = run_worker_command,
       .ready = run_worker_ready,
       .level = 1,
-      .data = "users.db",
+      .data = "users",
       .stop = SIGTERM,
       .death = SIGKILL,
       .patience = 11000 },
@@ -70,7 +71,7 @@ run_service_t  run_services[] = {
       .command = run_worker_command,
       .ready = run_worker_ready,
       .level = 1,
-      .data = "orders.db",
+      .data = "orders",
       .stop = SIGTERM,
       .death = SIGKILL,
       .patience = 11000 },
@@ -111,16 +112,29 @@ run_nats_ready(const run_conf_t *conf, const run_service_t *service)
 }
 
 
-/* the address of the bus is in the environment, it may hold a password */
+/* URIs are in the environment, they may hold a password */
 
 static void
 run_worker_command(const run_conf_t *conf, const run_service_t *service,
     run_command_t *command)
 {
+    char  uri[2 * sizeof(conf->store)];
+
     run_arg(command, "%s/%s", conf->build, service->name);
     run_arg(command, "--listen=%s/sock/%s.sock", conf->dir, service->name);
     run_arg(command, "--listen-mode=0600");
-    run_arg(command, "--store=sqlite:%s/data/%s", conf->dir, service->data);
+
+    if (conf->store[0] == '\0') {
+        run_arg(command, "--store=sqlite:%s/data/%s.db", conf->dir,
+                service->data);
+        return;
+    }
+
+    if (run_store_uri(conf, service->data, uri, sizeof(uri)) != RUN_OK
+        || setenv("FICUS_STORE", uri, 1) != 0)
+    {
+        _exit(127);
+    }
 }
 
 
