@@ -86,7 +86,7 @@ main(int argc, char **argv)
 
     if (!sim_arguments(&arguments, argc, argv)) {
         (void) fputs("usage: sim [--seed N | --seeds FIRST-LAST] [--trace]\n"
-                     "           [--faults KIND,...] [--repair yes|no]\n"
+                     "           [--faults KIND,...] [--repair no|stream|yes]\n"
                      "           [--stats] [--hash] [--go-on]\n"
                      "           [--bugs | --bug NAME]\n"
                      "Kinds: crash stop store net broker consumer replay "
@@ -184,8 +184,12 @@ sim_argument(sim_arguments_t *arguments, const char *name, const char *value)
     }
 
     if (strcmp(name, "--repair") == 0) {
-        sim_options.repair = strcmp(value, "yes") == 0;
-        return sim_options.repair || strcmp(value, "no") == 0;
+        sim_options.repair = strcmp(value, "yes") == 0 ? SIM_REPAIR_YES
+                             : strcmp(value, "stream") == 0
+                               ? SIM_REPAIR_STREAM : SIM_REPAIR_NO;
+
+        return sim_options.repair != SIM_REPAIR_NO
+               || strcmp(value, "no") == 0;
     }
 
     if (strcmp(name, "--bug") == 0) {

@@ -101,9 +101,15 @@ typedef struct {
     sim_process_t        processes[SIM_PROCESSES];
 } sim_t;
 
+typedef enum {
+    SIM_REPAIR_NO = 0,
+    SIM_REPAIR_STREAM,                   /* of what the broker lost */
+    SIM_REPAIR_YES                       /* of unsure orders, too */
+} sim_repair_t;
+
 typedef struct {
     unsigned             faults;         /* kinds that may be chosen */
-    bool                 repair;         /* what the broker lost comes back */
+    sim_repair_t         repair;         /* comes back by itself */
     const char          *bug;            /* NULL: none */
 } sim_options_t;
 

@@ -21,7 +21,7 @@
 #define SIM_STREAMS     2
 #define SIM_MESSAGES    1024
 #define SIM_PUBLISHERS  4
-#define SIM_SERVICES    4
+#define SIM_SERVICES    8
 
 
 typedef struct {

@@ -45,7 +45,7 @@ sim_bus_serve(void *self, const char *subject, fig_bus_serve_pt serve,
         service = &link->services[i];
 
         if (service->subject == NULL) {
-            service->subject = subject;
+            service->subject = sim_dup(fig_str_from(subject)).data;
             service->serve = serve;
             service->data = data;
             link->threads++;

@@ -84,6 +84,7 @@ sim_processes_init(void)
         process->app->conf = conf;
         sim_memory_drop(process);
 
+        conf->sync_interval = sim_between(500, 3000);
         conf->store.uri = i == SIM_ORDERS ? "sim:orders" : "sim:users";
         conf->bus.url = "sim://";
         conf->bus.name = sim_names[i];

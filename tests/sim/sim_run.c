@@ -84,7 +84,9 @@ sim_director(void *data)
         return;
     }
 
-    if ((sim.lost || sim.unsure) && !sim_options.repair) {
+    if ((sim.lost && sim_options.repair < SIM_REPAIR_STREAM)
+        || (sim.unsure && sim_options.repair < SIM_REPAIR_YES))
+    {
 
         /* what is on its way to the store is there then */
         sim_sleep(2 * SIM_SECOND);

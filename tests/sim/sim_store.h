@@ -18,7 +18,7 @@
 
 
 #define SIM_ROWS    64
-#define SIM_TABLES  6
+#define SIM_TABLES  8
 
 
 typedef struct {

@@ -242,6 +242,21 @@ sim_clock_gettime(clockid_t clock, struct timespec *now)
 }
 
 
+time_t
+sim_time(time_t *now)
+{
+    struct timespec  clock;
+
+    (void) sim_clock_gettime(CLOCK_REALTIME, &clock);
+
+    if (now != NULL) {
+        *now = clock.tv_sec;
+    }
+
+    return clock.tv_sec;
+}
+
+
 ssize_t
 sim_getrandom(void *buf, size_t len, unsigned flags)
 {

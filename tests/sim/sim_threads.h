@@ -40,6 +40,7 @@ int sim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 
 int sim_clock_gettime(clockid_t clock, struct timespec *now);
 ssize_t sim_getrandom(void *buf, size_t len, unsigned flags);
+time_t sim_time(time_t *now);
 
 /* what main() of the workers is called here */
 int sim_main_users_v1(int argc, char **argv);
@@ -63,6 +64,7 @@ int sim_main_orders(int argc, char **argv);
 #define pthread_cond_timedwait  sim_cond_timedwait
 #define clock_gettime           sim_clock_gettime
 #define getrandom               sim_getrandom
+#define time(now)               sim_time(now)
 
 #define fig_store_sqlite        sim_store_backend
 #define fig_store_mongo         sim_store_backend
