@@ -12,9 +12,9 @@
 #
 # Environment: TESTS=REGEX only the test files whose path matches; JOBS test
 # files at a time (2); CI=true what this machine lacks fails, instead of being
-# skipped, but for a server of MongoDB's protocol; FICUS_BUILD, FICUS_NGINX, FICUS_MODULE, FICUS_SANITIZE where the
-# things under test are.  What each file printed is in
-# $FICUS_BUILD/test-logs.
+# skipped, but for a server of MongoDB's protocol; FICUS_BUILD, FICUS_NGINX,
+# FICUS_MODULE, FICUS_SANITIZE where the things under test are.  What each file
+# printed is in $FICUS_BUILD/test-logs.
 
 use strict;
 use warnings;

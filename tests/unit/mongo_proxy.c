@@ -127,7 +127,7 @@ proxy_pass(link_t *l)
     }
 
     cut = proxy_is_cut(l, request, size);
-    ok = cut && l->proxy->cut == MONGO_CUT_REQUEST ? false
+    ok = cut && atomic_load(&l->proxy->cut) == MONGO_CUT_REQUEST ? false
          : proxy_all(l->server, request, size, true);
     free(request);
 

@@ -28,7 +28,7 @@ typedef struct {
     char          server[64];            /* HOST:PORT */
     int           fd;
 
-    mongo_cut_t   cut;                   /* how */
+    atomic_int    cut;                   /* how: mongo_cut_t */
     atomic_int    cuts;                  /* so many writes will be cut */
     atomic_int    writes;                /* commands, as insert and update */
     atomic_int    reads;                 /* find */

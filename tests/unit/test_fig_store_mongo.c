@@ -70,7 +70,7 @@ static const mongo_cut_t  cuts[] = { MONGO_CUT_REQUEST, MONGO_CUT_ANSWER };
 static void
 cut(mongo_cut_t how, int times)
 {
-    proxy.cut = how;
+    atomic_store(&proxy.cut, (int) how);
     atomic_store(&proxy.cuts, times);
 }
 
