@@ -67,12 +67,16 @@ users_start(fig_app_t *app, users_check_pt check, void **data)
                          &users->resource.outbox);
 
     if (rc == FIG_OK) {
-        /* the store, since it outlives the bus, which we don't */
         rc = fig_bus_serve(fig_app_bus(app), USERS_BY_EMAIL, users_by_email,
                            users->store);
     }
 
+    if (rc == FIG_OK) {
+        rc = fig_source_serve(&users->source, fig_app_bus(app));
+    }
+
     if (rc != FIG_OK) {
+        /* what is served is still asked, so it must not be freed now */
         users_stop(users);
         return rc;
     }
