@@ -5,13 +5,16 @@
 
 
 /*
- * The store on SQLite: durable writes a second, alone and shared by two
- * processes, against one commit a request, and reads by id.
+ * A store: durable writes a second, those that make documents and those that
+ * change them, and reads by id; on SQLite also shared by two processes, and
+ * against one commit a request.
  *
- * Usage: bench_store [SECONDS]
+ * Usage: bench_store [SECONDS [URI [USERS]]]
  *
- * SECONDS is what each line takes, 1 by default.  The database is made in
- * $TMPDIR; on a file system in memory the writes say nothing.
+ * SECONDS is what each line takes, 1 by default; USERS how many there are at
+ * first, 100000 by default.  Without a URI SQLite's database is made in
+ * $TMPDIR; on a file system in memory the writes say nothing.  The database of
+ * a URI of MongoDB has to be a new one, which stays.
  */
 
 
@@ -30,7 +33,6 @@
 #include <unistd.h>
 
 
-#define USERS    100000U
 #define THREADS  64
 #define LANE     5000                      /* samples of a thread */
 #define SAMPLES  (THREADS * LANE)
@@ -63,7 +65,9 @@ static const fig_collection_t *const  collections[] = { &users, NULL };
 
 static char          directory[1024];
 static char          uri[2048];
+static bool          sqlite;
 static char          body[301];
+static unsigned      nusers;
 static uint64_t      duration;       /* us */
 static uint32_t      samples[SAMPLES];
 static atomic_bool   stop;
@@ -124,16 +128,52 @@ fill(void)
     fig_op_t     ops[1000];
     static char  text[1000][32];
 
-    for (n = 0; n < USERS; n += 1000) {
+    for (n = 0; n < nusers; n += 1000) {
 
         for (i = 0; i < 1000; i++) {
             ops[i] = user(n + (unsigned) i, 1, text[i], 32);
+            ops[i].kind = FIG_STORE_PUT;
         }
 
         if (fig_store_write(store, ops, 1000) != FIG_OK) {
             fail("cannot fill");
         }
     }
+}
+
+
+/* made ones have numbers above those that were there, and of the lane */
+
+static void *
+make_lane(void *data)
+{
+    lane_t *lane = data;
+
+    char      text[64];
+    fig_op_t  op;
+    uint64_t  start;
+
+    while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+        start = fig_clock_us();
+        op = user(0, 1, text, sizeof(text));
+        op.kind = FIG_STORE_PUT;
+        op.doc.id.len = (size_t) snprintf(text, sizeof(text),
+                                          "new-%u-%" PRIu64 "@example.com",
+                                          lane->n, start) - 12;
+        op.doc.keys[0].len = op.doc.id.len + 12;
+
+        if (fig_store_write(store, &op, 1) != FIG_OK || op.status != FIG_OK) {
+            fail("cannot make");
+        }
+
+        if (lane->calls < LANE) {
+            lane->samples[lane->calls] = (uint32_t) (fig_clock_us() - start);
+        }
+
+        lane->calls++;
+    }
+
+    return NULL;
 }
 
 
@@ -152,7 +192,7 @@ write_lane(void *data)
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
         seed = seed * 1664525U + 1013904223U;
         start = fig_clock_us();
-        op = user((seed >> 8) % USERS, start, text, sizeof(text));
+        op = user((seed >> 8) % nusers, start, text, sizeof(text));
 
         if (fig_store_write(store, &op, 1) != FIG_OK) {
             fail("cannot write");
@@ -185,7 +225,7 @@ read_lane(void *data)
 
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
         seed = seed * 1664525U + 1013904223U;
-        op = user((seed >> 8) % USERS, 1, text, sizeof(text));
+        op = user((seed >> 8) % nusers, 1, text, sizeof(text));
         fig_arena_reset(arena);
 
         if (fig_store_get(store, &users, op.doc.id, arena, &doc) != FIG_OK) {
@@ -250,7 +290,7 @@ measure(unsigned n, void *(*run)(void *))
 
     result.us = fig_clock_us() - start;
 
-    if (run == write_lane && len != 0) {
+    if (run != read_lane && len != 0) {
         qsort(samples, len, sizeof(uint32_t), compare);
         result.p50 = samples[len / 2];
         result.p99 = samples[len * 99 / 100];
@@ -306,7 +346,7 @@ single_commits(void)
 
         begin = fig_clock_us();
         (void) snprintf(id, sizeof(id), "user-%06u",
-                        (unsigned) (begin * 2654435761U >> 8) % USERS);
+                        (unsigned) (begin * 2654435761U >> 8) % nusers);
         (void) sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
         (void) sqlite3_bind_text(stmt, 2, body, -1, SQLITE_STATIC);
 
@@ -388,19 +428,54 @@ two_processes(unsigned n)
 }
 
 
-int
-main(int argc, char **argv)
+static void
+writes(const char *what, void *(*run)(void *))
 {
-    char         what[64];
-    size_t       i;
+    size_t   i;
+    char     line[64];
+    static const unsigned  writers[] = { 1, 16, 64 };
+
+    for (i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+        (void) snprintf(line, sizeof(line), "%s, threads: %u", what,
+                        writers[i]);
+        print_writes(line, measure(writers[i], run));
+    }
+}
+
+
+static void
+reads(void)
+{
+    size_t   i;
+    char     line[64];
+    static const unsigned  readers[] = { 1, 2, 8 };
+
+    (void) printf("\n%-38s %9s\n", "reads by id", "1/s");
+
+    for (i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        (void) snprintf(line, sizeof(line), "threads: %u", readers[i]);
+        (void) printf("%-38s %9.0f\n", line,
+                      rate(measure(readers[i], read_lane)));
+    }
+}
+
+
+static void
+place(int argc, char **argv)
+{
     const char  *tmp;
-    static const unsigned     writers[] = { 1, 16, 64 };
-    static const unsigned     readers[] = { 1, 2, 8 };
-    static const char *const  files[] = { "", "-wal", "-shm", ".lock" };
 
     duration = (argc > 1 ? strtoul(argv[1], NULL, 10) : 1) * 1000000;
-    tmp = getenv("TMPDIR");
+    nusers = argc > 3 ? (unsigned) strtoul(argv[3], NULL, 10) : 100000;
+    sqlite = argc < 3;
     memset(body, 'x', sizeof(body) - 1);
+
+    if (!sqlite) {
+        (void) snprintf(uri, sizeof(uri), "%s", argv[2]);
+        return;
+    }
+
+    tmp = getenv("TMPDIR");
 
     (void) snprintf(directory, sizeof(directory), "%s/ficus-XXXXXX",
                     tmp ? tmp : "/tmp");
@@ -410,44 +485,57 @@ main(int argc, char **argv)
     }
 
     (void) snprintf(uri, sizeof(uri), "sqlite:%s/bench.db", directory);
+}
 
-    open_store();
-    fill();
-    fig_store_close(store);
 
-    (void) printf("%u users of %zu bytes\n\n%-38s %9s  %7s  %7s  %7s\n", USERS,
-                  strlen(body), "writes", "1/s", "p50 ms", "p99", "max");
+static void
+clean(void)
+{
+    size_t  i;
+    static const char *const  files[] = { "", "-wal", "-shm", ".lock" };
 
-    single_commits();
-    open_store();
-
-    for (i = 0; i < 3; i++) {
-        (void) snprintf(what, sizeof(what), "group commit, threads: %u",
-                        writers[i]);
-        print_writes(what, measure(writers[i], write_lane));
-    }
-
-    fig_store_close(store);
-    two_processes(1);
-    two_processes(16);
-
-    (void) printf("\n%-38s %9s\n", "reads by id", "1/s");
-    open_store();
-
-    for (i = 0; i < 3; i++) {
-        (void) snprintf(what, sizeof(what), "threads: %u", readers[i]);
-        (void) printf("%-38s %9.0f\n", what,
-                      rate(measure(readers[i], read_lane)));
-    }
-
-    fig_store_close(store);
-
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         (void) snprintf(uri, sizeof(uri), "%s/bench.db%s", directory, files[i]);
         (void) unlink(uri);
     }
 
     (void) rmdir(directory);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    place(argc, argv);
+
+    open_store();
+    fill();
+    fig_store_close(store);
+
+    (void) printf("%u users of %zu bytes\n\n%-38s %9s  %7s  %7s  %7s\n", nusers,
+                  strlen(body), "writes", "1/s", "p50 ms", "p99", "max");
+
+    if (sqlite) {
+        single_commits();
+    }
+
+    open_store();
+    writes(sqlite ? "group commit" : "changes", write_lane);
+    writes("new ones", make_lane);
+    fig_store_close(store);
+
+    if (sqlite) {
+        two_processes(1);
+        two_processes(16);
+    }
+
+    open_store();
+    reads();
+    fig_store_close(store);
+
+    if (sqlite) {
+        clean();
+    }
 
     return EXIT_SUCCESS;
 }

@@ -24,6 +24,11 @@ bench() {
     case $1 in
         gateway | system) perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.' ;;
         fcgi) sh "$here/fcgi.sh" ;;
+        store)
+            "$build/tests/bench/bench_store"
+            printf '\nMongoDB protocol\n'
+            sh "$here/mongo.sh"
+            ;;
         *) "$build/tests/bench/bench_$1" ;;
     esac
 }
