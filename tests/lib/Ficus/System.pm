@@ -152,7 +152,24 @@ sub kill {
 
     my $pid = $self->pid($name) or die "no process $name";
 
-    return CORE::kill($signal // 'KILL', $pid) ? $pid : 0;
+    CORE::kill($signal // 'KILL', $pid) or return 0;
+
+    # a thread in the middle of something may answer one more request
+    wait_for(5, sub { stopped($pid) }) if ($signal // '') eq 'STOP';
+
+    return $pid;
+}
+
+
+sub stopped {
+    my ($pid) = @_;
+
+    for my $stat (glob "/proc/$pid/task/*/stat") {
+        open my $file, '<', $stat or next;
+        return 0 if (<$file> // '') !~ /\) [tT] /;
+    }
+
+    return 1;
 }
 
 
