@@ -55,8 +55,8 @@ typedef struct fig_consumer_s  fig_consumer_t;
 
 
 /*
- * Called on a thread of the consumer, one at a time, with states that are in
- * the replica now, at most one a key; the arena is for this call.  FIG_OK:
+ * Called on a thread of the consumer, one at a time, with at most 512 states
+ * that are in the replica now, one a key; the arena is for this call.  FIG_OK:
  * done; what it wrote is durable.  FIG_ERROR, FIG_INVALID, FIG_NOMEM,
  * FIG_DECLINED, FIG_CONFLICT, FIG_TAKEN: called again with fewer of them, to
  * find the one that is at fault.  Anything else: called again with the same
@@ -65,6 +65,9 @@ typedef struct fig_consumer_s  fig_consumer_t;
 
 typedef fig_status_t (*fig_apply_pt)(void *data, const fig_event_t *events,
     size_t n, fig_arena_t *arena);
+
+typedef const char *(*fig_check_pt)(void *data, const fig_event_t *event,
+    fig_arena_t *arena);
 
 typedef struct {
     const fig_topic_t       *topic;      /* collection: of the source */
@@ -80,8 +83,7 @@ typedef struct {
      * Before it comes into the replica: NULL when a state that is not deleted
      * can be used, else why not, static; any thread.  May be NULL.
      */
-    const char            *(*check)(void *data, const fig_event_t *event,
-        fig_arena_t *arena);
+    fig_check_pt             check;
     void                    *data;
 } fig_consumer_conf_t;
 

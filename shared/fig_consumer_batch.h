@@ -23,7 +23,7 @@
 
 
 #ifndef FIG_CONSUMER_BATCH
-#define FIG_CONSUMER_BATCH  256
+#define FIG_CONSUMER_BATCH  512
 #endif
 
 

@@ -38,8 +38,8 @@ fig_cursor_load(fig_consumer_t *consumer)
     fig_arena_reset(consumer->live->arena);
 
     rc = fig_store_get(consumer->store, consumer->conf.cursors,
-                       fig_str_from(consumer->conf.durable), consumer->live->arena,
-                       &doc);
+                       fig_str_from(consumer->conf.durable),
+                       consumer->live->arena, &doc);
 
     if (rc == FIG_DECLINED) {
         return FIG_OK;

@@ -195,8 +195,8 @@ fig_dead_again(fig_consumer_t *consumer)
 {
     bool                left;
     size_t              i;
-    fig_page_t          page;
     fig_str_t           after;
+    fig_page_t          page;
     fig_arena_t        *arena;
     fig_dead_letter_t   letter;
 

@@ -18,14 +18,13 @@
 
 
 static void fig_routes_sync(fig_request_t *request, fig_response_t *response);
-static void fig_routes_compare(fig_request_t *request, fig_response_t *response);
-static void fig_routes_list(fig_request_t *request,
+static void fig_routes_compare(fig_request_t *request,
     fig_response_t *response);
-static void fig_routes_show(fig_request_t *request,
+static void fig_routes_list(fig_request_t *request, fig_response_t *response);
+static void fig_routes_show(fig_request_t *request, fig_response_t *response);
+static void fig_routes_redrive(fig_request_t *request,
     fig_response_t *response);
-static void fig_routes_redrive(fig_request_t *request, fig_response_t *response);
-static void fig_routes_drop(fig_request_t *request,
-    fig_response_t *response);
+static void fig_routes_drop(fig_request_t *request, fig_response_t *response);
 static bool fig_routes_dead(fig_request_t *request, fig_response_t *response);
 static void fig_sync_reply(fig_request_t *request, fig_response_t *response);
 static void fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer);

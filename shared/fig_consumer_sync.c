@@ -488,8 +488,8 @@ static fig_status_t
 fig_sync_bring(void *data, const fig_event_t *events, size_t n)
 {
     size_t           i, taken;
-    fig_batch_t     *batch;
     const char      *why;
+    fig_batch_t     *batch;
     fig_status_t     rc;
     fig_consumer_t  *consumer;
 

@@ -36,7 +36,7 @@
 #define FIG_REPAIR_LOST   1
 
 /* documents that are handed over together */
-#define FIG_REPAIR_BATCH  256
+#define FIG_REPAIR_BATCH  512
 
 /* documents that a report names */
 #define FIG_REPAIR_NAMED  100

@@ -210,7 +210,7 @@ apply(void *data, const fig_event_t *events, size_t n, fig_arena_t *arena)
     size_t           i;
     uint64_t         key, now, answered;
     unsigned         lag;
-    static fig_op_t  ops[256];
+    static fig_op_t  ops[512];
 
     memset(ops, 0, sizeof(ops));
 

@@ -18,6 +18,7 @@
 
 #include "events_fixture.h"
 #include "fig_consumer.h"
+#include "fig_source.h"
 
 
 #define KEYS     1000
@@ -38,9 +39,15 @@ typedef struct {
     fig_outbox_t      *outbox;
     fig_consumer_t    *consumer;
 
+    /* set before ct_follow(): dead letters are kept, ms between compares */
+    bool               letters;
+    uint64_t           interval;
+    fig_source_t       source;               /* ct_serve() */
+
     /* what apply() has to do */
     atomic_uint        wait_ms;
     atomic_uint        failures;
+    atomic_uint        refused;              /* this key + 1; 0: none */
     atomic_bool        die;
 
     /* what it got: the version of each key, the body of the last */
@@ -55,6 +62,7 @@ extern consumer_test_t  ct;
 
 void ct_begin(bool run);
 void ct_end(void);
+void ct_serve(void);
 void ct_follow(const char *durable);
 void ct_leave(void);
 

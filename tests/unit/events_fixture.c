@@ -5,6 +5,7 @@
 
 
 #include "events_fixture.h"
+#include "fig_dead.h"
 #include "fig_metrics.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,10 @@ const fig_collection_t  events_orders = {
     "orders", { NULL, NULL, NULL }, { false, false, false }
 };
 
+const fig_collection_t  events_dead = {
+    .name = "dead_letters", .keys = FIG_DEAD_KEYS
+};
+
 const fig_topic_t  events_topic = {
     { "USERS", "users.>" }, "users", "userId", &events_users
 };
@@ -43,6 +48,7 @@ static const fig_collection_t *const  events_collections[] = {
     &events_replica,
     &events_cursors,
     &events_orders,
+    &events_dead,
     NULL
 };
 

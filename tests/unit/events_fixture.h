@@ -32,12 +32,14 @@
     } while (0)
 
 
-/* the source, and what the consumer keeps: replica, cursors, orders */
+/* the source, and what the consumer keeps: replica, cursors, orders,
+   dead letters */
 
 extern const fig_collection_t  events_users;
 extern const fig_collection_t  events_replica;
 extern const fig_collection_t  events_cursors;
 extern const fig_collection_t  events_orders;
+extern const fig_collection_t  events_dead;
 extern const fig_topic_t       events_topic;
 
 

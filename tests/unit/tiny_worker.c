@@ -117,7 +117,13 @@ static const fig_setting_t  settings[] = {
 };
 
 static const fig_worker_t  tiny = {
-    "tiny", routes, all, settings, sizeof(tiny_conf_t), begin, end
+    .name = "tiny",
+    .routes = routes,
+    .collections = all,
+    .settings = settings,
+    .conf_size = sizeof(tiny_conf_t),
+    .start = begin,
+    .stop = end
 };
 
 
