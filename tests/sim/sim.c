@@ -47,6 +47,7 @@ static bool sim_argument(sim_arguments_t *arguments, const char *name,
     const char *value);
 static bool sim_range(sim_arguments_t *arguments, const char *value);
 static bool sim_kinds(const char *value);
+static bool sim_repair(const char *value);
 static void sim_all(const sim_arguments_t *arguments, sim_sum_t *sum);
 static void sim_tell(uint64_t seed);
 static void sim_crashed(int number);
@@ -86,7 +87,8 @@ main(int argc, char **argv)
 
     if (!sim_arguments(&arguments, argc, argv)) {
         (void) fputs("usage: sim [--seed N | --seeds FIRST-LAST] [--trace]\n"
-                     "           [--faults KIND,...] [--repair no|stream|yes]\n"
+                     "           [--faults KIND,...]\n"
+                     "           [--repair auto|no|stream|yes]\n"
                      "           [--stats] [--hash] [--go-on]\n"
                      "           [--bugs | --bug NAME]\n"
                      "Kinds: crash stop store net broker consumer replay "
@@ -184,12 +186,7 @@ sim_argument(sim_arguments_t *arguments, const char *name, const char *value)
     }
 
     if (strcmp(name, "--repair") == 0) {
-        sim_options.repair = strcmp(value, "yes") == 0 ? SIM_REPAIR_YES
-                             : strcmp(value, "stream") == 0
-                               ? SIM_REPAIR_STREAM : SIM_REPAIR_NO;
-
-        return sim_options.repair != SIM_REPAIR_NO
-               || strcmp(value, "no") == 0;
+        return sim_repair(value);
     }
 
     if (strcmp(name, "--bug") == 0) {
@@ -248,6 +245,25 @@ sim_kinds(const char *value)
             return true;
         }
     }
+}
+
+
+static bool
+sim_repair(const char *value)
+{
+    size_t  i;
+
+    static const char *const  names[] = { "auto", "no", "stream", "yes" };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        if (strcmp(value, names[i]) == 0) {
+            sim_options.repair = (sim_repair_t) i;
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

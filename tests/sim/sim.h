@@ -102,7 +102,8 @@ typedef struct {
 } sim_t;
 
 typedef enum {
-    SIM_REPAIR_NO = 0,
+    SIM_REPAIR_AUTO = 0,                 /* STREAM, if users can be compared */
+    SIM_REPAIR_NO,                       /* nobody answers who compares */
     SIM_REPAIR_STREAM,                   /* of what the broker lost */
     SIM_REPAIR_YES                       /* of unsure orders, too */
 } sim_repair_t;

@@ -28,6 +28,7 @@ typedef struct {
 static void sim_serve(void *data);
 static void sim_serve_call(sim_link_t *link, sim_service_t *service,
     sim_call_t *call);
+static bool sim_request_mute(const char *subject);
 static sim_post_t *sim_request_choose(const char *subject);
 static void sim_request_arrive(void *data, uint64_t n);
 static void sim_reply_arrive(void *data, uint64_t n);
@@ -137,7 +138,8 @@ sim_bus_request(void *self, const char *subject, fig_str_t request,
 
     session = link->session;
     until = sim.now + timeout * SIM_MS;
-    post = session ? sim_request_choose(subject) : NULL;
+    post = session && !sim_request_mute(subject)
+           ? sim_request_choose(subject) : NULL;
 
     if (post == NULL) {
         sim_point();
@@ -170,6 +172,26 @@ sim_bus_request(void *self, const char *subject, fig_str_t request,
                               : (fig_str_t) { 0, NULL };
 
     return call->reply.data && reply->data == NULL ? FIG_NOMEM : FIG_OK;
+}
+
+
+/* those who compare are not answered, when nothing shall be repaired */
+
+static bool
+sim_request_mute(const char *subject)
+{
+    static const char  users[] = "ficus.rpc.users.";
+
+    return sim_options.repair == SIM_REPAIR_NO
+           && strncmp(subject, users, sizeof(users) - 1) == 0
+           && strcmp(subject + sizeof(users) - 1, "by_email") != 0;
+}
+
+
+bool
+sim_bus_serves(const char *subject)
+{
+    return sim_request_choose(subject) != NULL;
 }
 
 
