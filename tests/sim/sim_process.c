@@ -231,6 +231,10 @@ sim_process_end(void *data)
     fig_bus_close(process->app->bus);
     fig_store_close(process->app->store);
 
+    if (process->worker->release != NULL) {
+        process->worker->release(process->data);
+    }
+
     sim_trace("has stopped");
     sim_process_exit(process);
 }
