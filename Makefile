@@ -347,11 +347,12 @@ TEST_ENV = FICUS_BUILD='$(abspath $(BUILD))' FICUS_NGINX='$(NGINX)' \
 CHECK = +@$(TEST_ENV) CC='$(CC)' MAKE='$(MAKE)' perl tests/run.pl
 
 .PHONY: check check-unit check-nginx check-e2e check-fuzz check-sim \
-    check-gates
+    check-chaos check-gates
 check:
 	$(CHECK)
 
-check-unit check-nginx check-e2e check-fuzz check-sim check-gates:
+check-unit check-nginx check-e2e check-fuzz check-sim check-chaos \
+    check-gates:
 	$(CHECK) build $(@:check-%=%)
 
 .PHONY: style layers lengths lint manual
@@ -373,10 +374,19 @@ fuzz:
 bench: all bench-programs
 	@$(TEST_ENV) sh tests/bench/run.sh
 
+# SEED= and FAULTS= as tests/chaos/README.md says; BUGS= some of the bugs.
+.PHONY: chaos chaos-selftest
+chaos: all
+	@$(TEST_ENV) TIME='$(TIME)' SEED='$(SEED)' FAULTS='$(FAULTS)' \
+	    perl tests/chaos/100_chaos.t
+
+chaos-selftest: all
+	+@$(TEST_ENV) MAKE='$(MAKE)' perl tests/chaos/selftest.pl $(BUGS)
+
 # The tests of what was compiled, without the gates.
 .PHONY: check-programs coverage-report
 check-programs:
-	$(CHECK) build unit nginx e2e fuzz sim
+	$(CHECK) build unit nginx e2e fuzz sim chaos
 
 coverage-report:
 	-$(CHECK) build unit nginx e2e fuzz sim
