@@ -162,6 +162,7 @@ answer_error(answer_t *answer, bson_iter_t *error)
         return FIG_OK;
     }
 
+    op->status = ANSWER_OPEN;
     last = &answer->group->error;
     bson_set_error(last, MONGOC_ERROR_SERVER, (uint32_t) code, "%s", message);
 

@@ -65,7 +65,7 @@ mongo_proxy(mongo_proxy_t *proxy, const char *server)
         proxy_fail("listen");
     }
 
-    (void) snprintf(proxy->uri, sizeof(proxy->uri), "mongodb://127.0.0.1:%u/",
+    (void) snprintf(proxy->address, sizeof(proxy->address), "127.0.0.1:%u",
                     ntohs(addr.sin_port));
 
     proxy_thread(proxy_accept, proxy);
@@ -236,13 +236,13 @@ static int
 proxy_connect(const char *address)
 {
     int               fd;
-    char              host[64];
+    char              host[256];
     const char       *port;
     struct addrinfo  *info, hints = { .ai_socktype = SOCK_STREAM };
 
     port = strrchr(address, ':');
     (void) snprintf(host, sizeof(host), "%.*s",
-                    (int) (port ? port - address : 63), address);
+                    (int) (port ? port - address : 255), address);
 
     if (getaddrinfo(host, port ? port + 1 : "27017", &hints, &info) != 0) {
         return -1;

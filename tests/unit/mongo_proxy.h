@@ -24,8 +24,8 @@ typedef enum {
 
 
 typedef struct {
-    char          uri[64];
-    char          server[64];            /* HOST:PORT */
+    char          address[64];           /* HOST:PORT */
+    char          server[256];           /* the same of what is behind it */
     int           fd;
 
     atomic_int    cut;                   /* how: mongo_cut_t */

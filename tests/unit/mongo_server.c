@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <mongoc/mongoc.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 
+static const char *mongo_hosts(const char *uri);
+static char *mongo_format(const char *fmt, ...) FIG_PRINTF(1, 2);
 static const char *mongo_program(void);
 static void mongo_exec(const mongo_server_t *server, int fd);
 static void mongo_read_uri(mongo_server_t *server, int fd);
@@ -140,22 +143,56 @@ mongo_shared_uri(void)
 char *
 mongo_uri(const char *uri, const char *database)
 {
-    char        *made;
-    size_t       len;
-    const char  *hosts, *options;
+    const char  *rest, *options;
 
-    hosts = strstr(uri, "://");
-    hosts = hosts ? hosts + 3 : uri;
-    len = strcspn(hosts, "/?");
-    options = strchr(hosts, '?');
+    rest = mongo_hosts(uri);
+    rest += strcspn(rest, "/?");
+    options = strchr(rest, '?');
 
-    if (asprintf(&made, "%.*s/%s%s", (int) (hosts + len - uri), uri, database,
-                 options ? options : "") == -1)
-    {
-        mongo_fail("memory");
+    return mongo_format("%.*s/%s%s", (int) (rest - uri), uri, database,
+                        options ? options : "");
+}
+
+
+char *
+mongo_uri_through(const char *uri, const char *address)
+{
+    char        *made, *set;
+    const char  *hosts, *rest;
+
+    hosts = mongo_hosts(uri);
+    rest = hosts + strcspn(hosts, "/?");
+
+    made = mongo_format("%.*s%s%s%sdirectConnection=true&retryWrites=false",
+                        (int) (hosts - uri), uri, address, *rest ? rest : "/",
+                        strchr(rest, '?') ? "&" : "?");
+
+    /* it would have the driver look for the hosts themselves */
+    set = strcasestr(made, "replicaSet=");
+
+    if (set != NULL) {
+        memcpy(set, "appName=___", 11);
     }
 
     return made;
+}
+
+
+char *
+mongo_uri_host(const char *uri)
+{
+    const char  *hosts;
+
+    hosts = mongo_hosts(uri);
+
+    return mongo_format("%.*s", (int) strcspn(hosts, ",/?"), hosts);
+}
+
+
+char *
+mongo_uri_as(const char *uri, const char *credentials)
+{
+    return mongo_format("mongodb://%s@%s", credentials, mongo_hosts(uri));
 }
 
 
@@ -228,6 +265,41 @@ mongo_unset(const char *uri, const char *collection, const char *id,
 
     mongo_change(uri, collection, id, &change);
     bson_destroy(&change);
+}
+
+
+/* behind user and password */
+
+static const char *
+mongo_hosts(const char *uri)
+{
+    size_t       len;
+    const char  *at;
+
+    uri += strlen("mongodb://");
+    len = strcspn(uri, "/?");
+    at = memchr(uri, '@', len);
+
+    return at ? at + 1 : uri;
+}
+
+
+static char *
+mongo_format(const char *fmt, ...)
+{
+    int       n;
+    char     *text;
+    va_list   args;
+
+    va_start(args, fmt);
+    n = vasprintf(&text, fmt, args);
+    va_end(args);
+
+    if (n == -1) {
+        mongo_fail("memory");
+    }
+
+    return text;
 }
 
 

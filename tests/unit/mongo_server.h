@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "fig_status.h"
+
 
 typedef struct {
     pid_t     pid;              /* 0: not running, or not ours */
@@ -57,10 +59,15 @@ const char *mongo_shared_uri(void);
 
 
 /*
- * A URI with this database in it.  from malloc()
+ * URIs, from malloc().  uri: with this database in it.  through: by way of a
+ * proxy of its first host, which has to be the primary, and with no retries of
+ * the driver's own.  host: the first.  as: with this user and password.
  */
 
 char *mongo_uri(const char *uri, const char *database);
+char *mongo_uri_through(const char *uri, const char *address);
+char *mongo_uri_host(const char *uri);
+char *mongo_uri_as(const char *uri, const char *credentials);
 
 
 /* for what is not to be seen through the store; db.collection, by id */

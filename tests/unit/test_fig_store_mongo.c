@@ -27,8 +27,9 @@
 #define MANY  100
 
 
-static mongo_proxy_t   proxy;
+static char           *between;
 static fig_store_t    *direct;
+static mongo_proxy_t   proxy;
 
 
 /* the store goes through the proxy, direct beside it */
@@ -36,18 +37,16 @@ static fig_store_t    *direct;
 static void
 setup(void)
 {
-    char         *between;
-    static char   address[64];
+    char  *host;
 
     store_setup(1);
     direct = store;
 
-    (void) snprintf(address, sizeof(address), "%.*s",
-                    (int) strcspn(conf.uri + 10, "/,"), conf.uri + 10);
-    mongo_proxy(&proxy, address);
+    host = mongo_uri_host(conf.uri);
+    mongo_proxy(&proxy, host);
+    free(host);
 
-    ck_assert_int_gt(asprintf(&between, "%s%s", proxy.uri,
-                              strchr(conf.uri + 10, '/') + 1), 0);
+    between = mongo_uri_through(conf.uri, proxy.address);
     conf.uri = between;
 
     ck_assert_int_eq(fig_store_open(&conf, collections, &store), FIG_OK);
@@ -59,6 +58,7 @@ teardown(void)
 {
     fig_store_close(direct);
     store_teardown();
+    free(between);
 }
 
 
@@ -426,8 +426,7 @@ START_TEST(test_wrong_password)
 
     store_setup(1);
 
-    ck_assert_int_gt(asprintf(&where, "mongodb://nobody:secret@%s",
-                              conf.uri + 10), 0);
+    where = mongo_uri_as(conf.uri, "nobody:secret");
     refused(where, "ficus-test");
 
     free(where);
