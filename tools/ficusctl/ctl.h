@@ -32,7 +32,9 @@ typedef struct {
     const char  *token_file;
     const char  *if_match;
     const char  *reason;
+    const char  *worker;        /* of dlq and sync */
     bool         json;
+    bool         slow;          /* an answer may take a minute */
 
     bool         color;         /* what stdout can show */
     bool         utf8;
@@ -61,7 +63,8 @@ extern const ctl_command_t  ctl_commands[];          /* ends with no name */
 /* client.c */
 
 /*
- * path is below /api/v1/, a format whose strings are percent-encoded.
+ * path is below /api/v1/, unless it begins with a slash; a format whose
+ * strings are percent-encoded.
  */
 
 char *ctl_path(const char *fmt, ...) FIG_PRINTF(1, 2);
@@ -95,6 +98,12 @@ int ctl_explain(const ctl_options_t *options, int argc, char **argv);
 int ctl_history(const ctl_options_t *options, int argc, char **argv);
 int ctl_rollback(const ctl_options_t *options, int argc, char **argv);
 int ctl_watch(const ctl_options_t *options, int argc, char **argv);
+
+
+/* dlq.c, sync.c */
+
+int ctl_dlq(const ctl_options_t *options, int argc, char **argv);
+int ctl_sync(const ctl_options_t *options, int argc, char **argv);
 
 
 /* show.c, table.c */

@@ -8,11 +8,18 @@ _ficusctl_splits() {
 }
 
 
+_ficusctl_letters() {
+    ficusctl "$@" --json dlq list 2> /dev/null \
+    | grep -o '"id":"[^"]*","key"' | cut -d '"' -f 4
+}
+
+
 _ficusctl() {
     local cur prev word words=() server=() i
-    local commands='status set p explain history rollback watch'
-    local options='--json --url= --token-file= --if-match= --reason= --help
-                   --version'
+    local commands='status set p explain history rollback watch
+                    dlq sync'
+    local options='--json --url= --token-file= --if-match= --reason=
+                   --worker= --help --version'
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -46,8 +53,20 @@ _ficusctl() {
 
     case ${#words[@]} in
         0) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-        1) mapfile -t COMPREPLY \
+        1) case ${words[0]} in
+               dlq) mapfile -t COMPREPLY \
+                    < <(compgen -W 'list show redrive drop' -- "$cur")
+                    return ;;
+               sync) mapfile -t COMPREPLY \
+                     < <(compgen -W 'check repair' -- "$cur")
+                     return ;;
+           esac
+           mapfile -t COMPREPLY \
            < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
+        2) if [[ ${words[0]} == dlq && ${words[1]} != list ]]; then
+               mapfile -t COMPREPLY < <(compgen \
+                   -W "$(_ficusctl_letters "${server[@]}")" -- "$cur")
+           fi ;;
     esac
 }
 

@@ -58,6 +58,14 @@ const ctl_command_t  ctl_commands[] = {
       "the status each second; Ctrl-C ends it",
       0, 1, ctl_watch },
 
+    { "dlq", "list|show|redrive|drop [ID]",
+      "events that a worker could not bring in",
+      1, 2, ctl_dlq },
+
+    { "sync", "check|repair",
+      "compares a worker's replica with its source",
+      1, 1, ctl_sync },
+
     { NULL, NULL, NULL, 0, 0, NULL }
 };
 
@@ -70,6 +78,7 @@ main(int argc, char **argv)
 
     (void) setlocale(LC_CTYPE, "");
     memset(&options, 0, sizeof(ctl_options_t));
+    options.worker = "orders";
 
     rc = ctl_options(&options, argc, argv);
 
@@ -105,6 +114,7 @@ ctl_options(ctl_options_t *options, int argc, char **argv)
         { "token-file", required_argument, NULL, 't' },
         { "if-match",   required_argument, NULL, 'm' },
         { "reason",     required_argument, NULL, 'r' },
+        { "worker",     required_argument, NULL, 'w' },
         { "help",       no_argument,       NULL, 'h' },
         { "version",    no_argument,       NULL, 'v' },
         { NULL,         0,                 NULL, 0 }
@@ -136,6 +146,10 @@ ctl_options(ctl_options_t *options, int argc, char **argv)
 
         case 'r':
             options->reason = optarg;
+            break;
+
+        case 'w':
+            options->worker = optarg;
             break;
 
         case 'h':
@@ -249,7 +263,7 @@ ctl_help(void)
          "Shows and changes how Ficus splits requests between services.\n");
 
     for (command = ctl_commands; command->name != NULL; command++) {
-        printf("  %-8s %-20s  %s\n", command->name, command->args,
+        printf("  %-8s %-27s  %s\n", command->name, command->args,
                command->help);
     }
 
@@ -260,8 +274,9 @@ ctl_help(void)
          "  --token-file=FILE  the token that changes may need\n"
          "  --if-match=N       change only if the generation is still N\n"
          "  --reason=TEXT      why, for the history\n"
+         "  --worker=NAME      of dlq and sync; default orders\n"
          "  --help, --version\n"
          "\n"
-         "Exit status: 0 done, 1 refused by the server, 2 wrong usage, "
-         "3 no server.");
+         "Exit status: 0 done, 1 refused by the server or not in step, 2 wrong "
+         "usage,\n3 no server.");
 }

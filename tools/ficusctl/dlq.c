@@ -1,0 +1,183 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+
+#define CTL_PAGE  1000
+
+
+static int ctl_dlq_list(const ctl_options_t *options, const char *after);
+static int ctl_dlq_call(const ctl_options_t *options, const char *method,
+    char *path, ctl_show_pt show);
+static void ctl_show_letters(const ctl_options_t *options, json_object *json);
+static void ctl_show_letter(const ctl_options_t *options, json_object *json);
+static void ctl_show_redriven(const ctl_options_t *options,
+    json_object *json);
+static void ctl_show_dropped(const ctl_options_t *options, json_object *json);
+static void ctl_cell(json_object *object, const char *name, int width);
+
+
+int
+ctl_dlq(const ctl_options_t *options, int argc, char **argv)
+{
+    const char  *id, *what;
+
+    what = argv[0];
+    id = (argc == 2) ? argv[1] : NULL;
+
+    if (strcmp(what, "list") == 0) {
+        return ctl_dlq_list(options, id);
+    }
+
+    if (id != NULL && id[0] != '\0') {
+
+        if (strcmp(what, "show") == 0) {
+            return ctl_dlq_call(options, "GET",
+                                ctl_path("/workers/%s/dlq/%s",
+                                         options->worker, id),
+                                ctl_show_letter);
+        }
+
+        if (strcmp(what, "redrive") == 0) {
+            return ctl_dlq_call(options, "POST",
+                                ctl_path("/workers/%s/dlq/%s/redrive",
+                                         options->worker, id),
+                                ctl_show_redriven);
+        }
+
+        if (strcmp(what, "drop") == 0) {
+            return ctl_dlq_call(options, "DELETE",
+                                ctl_path("/workers/%s/dlq/%s",
+                                         options->worker, id),
+                                ctl_show_dropped);
+        }
+    }
+
+    fputs("usage: ficusctl dlq list [AFTER]\n"
+          "       ficusctl dlq show|redrive|drop ID\n", stderr);
+
+    return CTL_USAGE;
+}
+
+
+static int
+ctl_dlq_list(const ctl_options_t *options, const char *after)
+{
+    return ctl_dlq_call(options, "GET",
+                        ctl_path("/workers/%s/dlq?limit=1000&after=%s",
+                                 options->worker, after != NULL ? after : ""),
+                        ctl_show_letters);
+}
+
+
+static int
+ctl_dlq_call(const ctl_options_t *options, const char *method, char *path,
+    ctl_show_pt show)
+{
+    int           rc;
+    ctl_answer_t  answer;
+
+    rc = ctl_call(options, method, path, NULL, false, &answer);
+
+    return rc == CTL_OK ? ctl_answer(options, &answer, show) : rc;
+}
+
+
+static void
+ctl_show_letters(const ctl_options_t *options, json_object *json)
+{
+    size_t        i, n;
+    json_object  *letter;
+
+    n = json_object_array_length(json);
+
+    if (n == 0) {
+        puts("there are no dead letters");
+        return;
+    }
+
+    printf("%s%-36s  %-20s  %10s  %-6s  %5s  %-20s  %s%s\n",
+           ctl_color(options, CTL_DIM), "id", "key", "version", "cause",
+           "tries", "time", "error", ctl_color(options, CTL_PLAIN));
+
+    for (i = 0; i < n; i++) {
+        letter = json_object_array_get_idx(json, i);
+
+        ctl_cell(letter, "id", 36);
+        ctl_cell(letter, "key", 20);
+        printf("%10lld  ", (long long) ctl_get_int(letter, "version"));
+        ctl_cell(letter, "cause", 6);
+        printf("%5lld  ", (long long) ctl_get_int(letter, "tries"));
+        ctl_cell(letter, "time", 20);
+        ctl_text(ctl_get_text(letter, "error"));
+        putchar('\n');
+    }
+
+    if (n == CTL_PAGE) {
+        letter = json_object_array_get_idx(json, n - 1);
+        fputs("there may be more: ficusctl dlq list ", stdout);
+        ctl_text(ctl_get_text(letter, "id"));
+        putchar('\n');
+    }
+}
+
+
+/* text that is wider than its column moves the others, and is not cut */
+
+static void
+ctl_cell(json_object *object, const char *name, int width)
+{
+    const char  *text;
+
+    text = ctl_get_text(object, name);
+    ctl_text(text[0] != '\0' ? text : "-");
+
+    printf("%*s", width - (int) (text[0] != '\0' ? strlen(text) : 1) > 0
+           ? width - (int) (text[0] != '\0' ? strlen(text) : 1) + 2 : 2, "");
+}
+
+
+static void
+ctl_show_letter(const ctl_options_t *options, json_object *json)
+{
+    size_t                    i;
+    static const char *const  names[] = {
+        "id", "key", "version", "cause", "error", "stream", "seq", "tries",
+        "time", "size"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        printf("%s%-8s%s  ", ctl_color(options, CTL_DIM), names[i],
+               ctl_color(options, CTL_PLAIN));
+        ctl_text(ctl_get_text(json, names[i]));
+        putchar('\n');
+    }
+
+    putchar('\n');
+    ctl_text(ctl_get_text(json, "payload"));
+    putchar('\n');
+}
+
+
+static void
+ctl_show_redriven(const ctl_options_t *options, json_object *json)
+{
+    printf("brought in, with version %lld\n",
+           (long long) ctl_get_int(json, "version"));
+}
+
+
+static void
+ctl_show_dropped(const ctl_options_t *options, json_object *json)
+{
+    fputs("dropped ", stdout);
+    ctl_text(ctl_get_text(json, "id"));
+    putchar('\n');
+}
