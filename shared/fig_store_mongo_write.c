@@ -21,10 +21,14 @@
 #include <unistd.h>
 
 
-/* FerretDB 1 hangs on a command with 100 changes, for want of connections */
+/*
+ * FerretDB 1 hangs on a command with 100 changes, for want of connections, and
+ * reads all documents for each, which must not take longer than a socket's
+ * timeout.
+ */
 
 #define WRITE_INSERTS  1000
-#define WRITE_CHANGES  64
+#define WRITE_CHANGES  32
 #define WRITE_BYTES    8388608
 
 /* after a lost answer: how soon it has to be lost, and how often we ask */
