@@ -16,6 +16,7 @@
 
 static bool sim_stream_has(const sim_stream_t *stream, const char *id);
 static void sim_durable_end(sim_stream_t *stream);
+static void sim_durable_fetch(sim_stream_t *stream);
 
 
 sim_stream_t  sim_streams[SIM_STREAMS];
@@ -218,6 +219,34 @@ sim_durable_end(sim_stream_t *stream)
 }
 
 
+/* what the client has already comes whatever happens to the stream */
+
+static void
+sim_durable_fetch(sim_stream_t *stream)
+{
+    uint64_t             n;
+    sim_message_t       *message;
+    sim_subscription_t  *durable;
+
+    durable = stream->durable;
+
+    if (durable == NULL) {
+        return;
+    }
+
+    for (n = sim_random(SIM_FETCHED + 1); n != 0; n--) {
+        message = sim_stream_message(stream, durable->next);
+
+        if (message == NULL || durable->fetched_n == SIM_FETCHED) {
+            return;
+        }
+
+        durable->fetched[durable->fetched_n++] = message;
+        durable->next++;
+    }
+}
+
+
 void
 sim_stream_tail(sim_stream_t *stream, uint64_t n)
 {
@@ -240,6 +269,7 @@ sim_stream_tail(sim_stream_t *stream, uint64_t n)
 void
 sim_stream_wipe(sim_stream_t *stream)
 {
+    sim_durable_fetch(stream);
     sim_trace("%s is deleted", stream->name);
     stream->now.exists = false;
     stream->now.first = 1;
@@ -295,6 +325,7 @@ sim_stream_discard(sim_stream_t *stream, uint64_t n)
     log = &stream->now;
 
     if (log->exists) {
+        sim_durable_fetch(stream);
         n = n < log->last + 1 - log->first ? n : log->last + 1 - log->first;
         log->first += n;
         sim_trace("%s has discarded its first %llu", stream->name,
@@ -332,6 +363,7 @@ sim_durable_move(sim_stream_t *stream, uint64_t seq)
         seq = stream->now.first;
     }
 
+    sim_durable_fetch(stream);
     sim_trace("the durable of %s, which was at %llu, is at %llu",
               stream->name, (unsigned long long) durable->next,
               (unsigned long long) seq);

@@ -22,6 +22,7 @@
 #define SIM_MESSAGES    1024
 #define SIM_PUBLISHERS  4
 #define SIM_SERVICES    8
+#define SIM_FETCHED     3
 
 
 typedef struct {
@@ -64,6 +65,8 @@ struct sim_subscription_s {
     uint64_t             heard;       /* when the client heard of it */
     uint64_t             arriving;    /* the message that is on its way */
     uint64_t             arrives;     /* when it is here */
+    unsigned             fetched_n;
+    sim_message_t       *fetched[SIM_FETCHED];   /* that the client has */
 };
 
 

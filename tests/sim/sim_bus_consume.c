@@ -28,7 +28,7 @@ typedef struct {
 
 
 static bool sim_durable_has(sim_subscription_t *s);
-static void sim_durable_deliver(sim_subscription_t *s,
+static void sim_durable_deliver(sim_subscription_t *s, sim_message_t *m,
     fig_message_t *message);
 static void sim_ack_arrive(void *data, uint64_t n);
 
@@ -117,6 +117,7 @@ sim_bus_next(fig_subscription_t *subscription, uint64_t timeout,
     fig_message_t *message)
 {
     uint64_t             until, late;
+    sim_message_t       *m;
     sim_subscription_t  *s = (sim_subscription_t *) (void *) subscription;
 
     sim_point();
@@ -129,6 +130,15 @@ sim_bus_next(fig_subscription_t *subscription, uint64_t timeout,
             return FIG_DECLINED;
         }
 
+        if (s->fetched_n != 0) {
+            m = s->fetched[0];
+            s->fetched_n--;
+            memmove(s->fetched, s->fetched + 1,
+                    s->fetched_n * sizeof(sim_message_t *));
+            sim_durable_deliver(s, m, message);
+            return FIG_OK;
+        }
+
         late = until;
 
         if (sim_durable_has(s)) {
@@ -139,7 +149,8 @@ sim_bus_next(fig_subscription_t *subscription, uint64_t timeout,
             }
 
             if (s->arrives <= sim.now) {
-                sim_durable_deliver(s, message);
+                m = sim_stream_message(s->stream, s->next++);
+                sim_durable_deliver(s, m, message);
                 return FIG_OK;
             }
 
@@ -185,13 +196,10 @@ sim_durable_has(sim_subscription_t *s)
 
 
 static void
-sim_durable_deliver(sim_subscription_t *s, fig_message_t *message)
+sim_durable_deliver(sim_subscription_t *s, sim_message_t *m,
+    fig_message_t *message)
 {
-    sim_message_t  *m;
-
-    m = sim_stream_message(s->stream, s->next);
-
-    if (s->floor + 1 == s->next) {
+    if (s->floor + 1 == m->seq) {
         s->moved = sim.now;
     }
 
@@ -209,7 +217,6 @@ sim_durable_deliver(sim_subscription_t *s, fig_message_t *message)
         s->farthest = m->seq;
     }
 
-    s->next++;
     s->arriving = 0;
 
     sim_bug_next(message);
