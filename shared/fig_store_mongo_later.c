@@ -215,14 +215,14 @@ later_gather(const fig_mongo_jobs_t *jobs, size_t *n)
 
     *n = 0;
 
-    TAILQ_FOREACH(job, jobs, next) {
+    for (job = TAILQ_FIRST(jobs); job != NULL; job = TAILQ_NEXT(job, next)) {
         *n += job->n;
     }
 
     ops = malloc(*n * sizeof(fig_op_t));
     *n = 0;
 
-    TAILQ_FOREACH(job, jobs, next) {
+    for (job = TAILQ_FIRST(jobs); job != NULL; job = TAILQ_NEXT(job, next)) {
 
         if (ops != NULL) {
             memcpy(ops + *n, job->ops, job->n * sizeof(fig_op_t));

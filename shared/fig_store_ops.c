@@ -46,7 +46,7 @@ fig_store_ops_copy(const fig_op_t *ops, size_t n)
     fig_op_t   *copy;
     fig_doc_t  *doc;
 
-    copy = malloc(n * sizeof(fig_op_t) + fig_store_ops_bytes(ops, n));
+    copy = malloc((n + 1) * sizeof(fig_op_t) + fig_store_ops_bytes(ops, n));
 
     if (copy == NULL) {
         return NULL;
