@@ -226,9 +226,10 @@ fig_consumer_until(struct timespec *until, uint64_t ms)
 static void *
 fig_consumer_main(void *data)
 {
-    uint64_t         session;
+    uint64_t         session, compared;
     fig_consumer_t  *consumer;
 
+    compared = 0;
     consumer = data;
 
     if (!fig_consumer_begin(consumer)) {
@@ -247,6 +248,14 @@ fig_consumer_main(void *data)
         /* what was compared may be another stream on a new connection */
 
         if (fig_bus_session(consumer->bus) == session) {
+
+            /* a tail that nobody had read may be lost, and all looks well */
+
+            if (session != compared) {
+                fig_sync_want(consumer, FIG_SYNC_CONNECTED);
+                compared = session;
+            }
+
             fig_consumer_follow(consumer);
         }
 

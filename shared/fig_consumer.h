@@ -24,8 +24,9 @@
  *
  * What the stream has lost for ever, another thread fetches from the source
  * (fig_repair.h): at once when the stream was made anew, lost its end, was
- * replaced or discarded what was not read, and at the first start; else it
- * compares both each interval, and looks a second time before it believes that
+ * replaced or discarded what was not read, and when it is connected, since
+ * a server that died may have lost what nobody had read; else it compares
+ * both each interval, and looks a second time before it believes that
  * they differ.  What it fetches goes the way 1 to 3 that events go.
  *
  * An event that cannot be decoded, that check() refuses or for which apply()

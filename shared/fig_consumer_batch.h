@@ -183,16 +183,19 @@ fig_status_t fig_dead_redrive(fig_consumer_t *consumer, fig_str_t id,
 
 /*
  * fig_consumer_sync.c.  want: repair at once, for this reason, a static text.
- * ask: the same for an operator, who waits for it; FIG_AGAIN: it took too
- * long, or the consumer is to stop.
+ * ask: the same for an operator, who waits a moment for it; FIG_AGAIN: it goes
+ * on; it is done when sync.done has come to *ticket.
  */
 
-#define FIG_SYNC_FIRST  "first start"
+/* why: these are no trouble */
+#define FIG_SYNC_FIRST      "first start"
+#define FIG_SYNC_CONNECTED  "connected"
 
 fig_status_t fig_sync_open(fig_consumer_t *consumer);
 void fig_sync_close(fig_consumer_t *consumer);
 void fig_sync_want(fig_consumer_t *consumer, const char *why);
-fig_status_t fig_sync_ask(fig_consumer_t *consumer, bool mend);
+fig_status_t fig_sync_ask(fig_consumer_t *consumer, bool mend,
+    uint64_t *ticket);
 uint64_t fig_sync_interval(const fig_consumer_t *consumer);       /* us */
 const char *fig_sync_result_name(const fig_sync_last_t *last);
 

@@ -26,7 +26,8 @@ static void fig_routes_redrive(fig_request_t *request,
     fig_response_t *response);
 static void fig_routes_drop(fig_request_t *request, fig_response_t *response);
 static bool fig_routes_dead(fig_request_t *request, fig_response_t *response);
-static void fig_sync_reply(fig_request_t *request, fig_response_t *response);
+static void fig_sync_reply(fig_request_t *request, fig_response_t *response,
+    uint64_t ticket);
 static void fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer);
 static void fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last);
 static void fig_sync_write_row(fig_buf_t *out, const fig_repair_row_t *row);
@@ -76,7 +77,7 @@ fig_consumer_routes_of(fig_consumer_t *consumer)
 static void
 fig_routes_sync(fig_request_t *request, fig_response_t *response)
 {
-    fig_sync_reply(request, response);
+    fig_sync_reply(request, response, 0);
 }
 
 
@@ -84,6 +85,7 @@ static void
 fig_routes_compare(fig_request_t *request, fig_response_t *response)
 {
     bool           mend;
+    uint64_t       ticket;
     fig_json_t    *value, *repair;
     fig_errors_t   errors;
     fig_status_t   rc;
@@ -115,20 +117,21 @@ fig_routes_compare(fig_request_t *request, fig_response_t *response)
         return;
     }
 
+    ticket = 0;
+
     if (fig_routes_consumer
-        && fig_sync_ask(fig_routes_consumer, mend) != FIG_OK)
+        && fig_sync_ask(fig_routes_consumer, mend, &ticket) != FIG_OK)
     {
-        fig_problem(request, response, 504, "timeout", NULL,
-                    "it goes on, but takes longer; GET says how it ended");
-        return;
+        response->status = 202;
     }
 
-    fig_sync_reply(request, response);
+    fig_sync_reply(request, response, ticket);
 }
 
 
 static void
-fig_sync_reply(fig_request_t *request, fig_response_t *response)
+fig_sync_reply(fig_request_t *request, fig_response_t *response,
+    uint64_t ticket)
 {
     fig_buf_t  out;
 
@@ -139,6 +142,12 @@ fig_sync_reply(fig_request_t *request, fig_response_t *response)
     }
 
     fig_buf_init(&out, FIG_SYNC_TEXT);
+    fig_buf_puts(&out, "{");
+
+    if (ticket) {
+        fig_buf_printf(&out, "\"ticket\":%" PRIu64 ",", ticket);
+    }
+
     fig_sync_write(&out, fig_routes_consumer);
 
     if (fig_buf_ok(&out)) {
@@ -162,15 +171,15 @@ fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer)
     sync = &consumer->sync;
     interval = fig_sync_interval(consumer) / 1000;
 
-    fig_buf_puts(out, "{\"source\":");
+    fig_buf_puts(out, "\"source\":");
     fig_json_quote(out, fig_str_from(consumer->conf.topic->name));
     fig_buf_printf(out, ",\"interval\":%" PRIu64 ".%03" PRIu64,
                    interval / 1000, interval % 1000);
 
     (void) pthread_mutex_lock(&consumer->mutex);
 
-    fig_buf_printf(out, ",\"running\":%s,\"wanted\":",
-                   sync->running ? "true" : "false");
+    fig_buf_printf(out, ",\"running\":%s,\"done\":%" PRIu64 ",\"wanted\":",
+                   sync->running ? "true" : "false", sync->done);
 
     if (sync->want) {
         fig_json_quote(out, fig_str_from(sync->want));

@@ -22,7 +22,7 @@
 #define FIG_SYNC_INTERVAL  30000
 #define FIG_SYNC_LOOK      1000        /* until it looks what there is to do */
 #define FIG_SYNC_SETTLE    1000        /* for what is on its way */
-#define FIG_SYNC_WAIT      50000       /* an operator */
+#define FIG_SYNC_WAIT      2000        /* an operator */
 
 /* us */
 #define FIG_SYNC_RETRY     1000000
@@ -196,7 +196,12 @@ fig_sync_want(fig_consumer_t *consumer, const char *why)
         sync->since = fig_clock_us();
     }
 
-    sync->want = why;
+    /* the first reason says more than that it is connected again */
+
+    if (sync->want == NULL || strcmp(why, FIG_SYNC_CONNECTED) != 0) {
+        sync->want = why;
+    }
+
     sync->retry = 0;
 
     (void) pthread_cond_broadcast(&consumer->stopped);
@@ -205,10 +210,9 @@ fig_sync_want(fig_consumer_t *consumer, const char *why)
 
 
 fig_status_t
-fig_sync_ask(fig_consumer_t *consumer, bool mend)
+fig_sync_ask(fig_consumer_t *consumer, bool mend, uint64_t *ticket)
 {
     int              rc;
-    uint64_t         ticket;
     fig_sync_t      *sync;
     fig_status_t     status;
     struct timespec  until;
@@ -221,16 +225,16 @@ fig_sync_ask(fig_consumer_t *consumer, bool mend)
 
     (void) pthread_mutex_lock(&consumer->mutex);
 
-    ticket = ++sync->asked;
+    *ticket = ++sync->asked;
     sync->ask_mend = sync->ask_mend || mend;
     (void) pthread_cond_broadcast(&consumer->stopped);
 
-    while (!consumer->stop && sync->done < ticket && rc == 0) {
+    while (!consumer->stop && sync->done < *ticket && rc == 0) {
         rc = pthread_cond_timedwait(&consumer->stopped, &consumer->mutex,
                                     &until);
     }
 
-    status = sync->done >= ticket ? FIG_OK : FIG_AGAIN;
+    status = sync->done >= *ticket ? FIG_OK : FIG_AGAIN;
     (void) pthread_mutex_unlock(&consumer->mutex);
 
     return status;
@@ -585,7 +589,10 @@ fig_sync_tell(fig_consumer_t *consumer)
     found = report->counts[FIG_REPAIR_IS_BEHIND]
             + report->counts[FIG_REPAIR_IS_LOST];
 
-    if (now->mend && found != 0 && strcmp(now->why, FIG_SYNC_FIRST) == 0) {
+    if (now->mend && found != 0
+        && (strcmp(now->why, FIG_SYNC_FIRST) == 0
+            || strcmp(now->why, FIG_SYNC_CONNECTED) == 0))
+    {
         fig_log_info("fetched %" PRIu64 " %s from their source; %" PRIu64
                      " ms", found, name, now->took / 1000);
 

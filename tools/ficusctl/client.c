@@ -18,10 +18,6 @@
 
 #define CTL_BODY_MAX   ((size_t) 16 * 1024 * 1024)
 #define CTL_TOKEN_MAX  4096
-/* ms */
-#define CTL_FAST       15000L
-#define CTL_SLOW       65000L
-
 #define CTL_FIELD_MAX  (CTL_TOKEN_MAX + 64)
 
 
@@ -130,8 +126,6 @@ ctl_call(const ctl_options_t *options, const char *method, char *path,
 
     if (rc == CTL_OK) {
         ctl_setup(&client, method, url, body, answer);
-        (void) curl_easy_setopt(client.curl, CURLOPT_TIMEOUT_MS,
-                                options->slow ? CTL_SLOW : CTL_FAST);
         rc = ctl_perform(&client, options, quiet, answer);
     }
 
@@ -267,6 +261,7 @@ ctl_setup(ctl_client_t *client, const char *method, const char *url,
     (void) curl_easy_setopt(curl, CURLOPT_USERAGENT, "ficusctl");
     (void) curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void) curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
+    (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 15000L);
     (void) curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void) curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 

@@ -34,7 +34,6 @@ typedef struct {
     const char  *reason;
     const char  *worker;        /* of dlq and sync */
     bool         json;
-    bool         slow;          /* an answer may take a minute */
 
     bool         color;         /* what stdout can show */
     bool         utf8;

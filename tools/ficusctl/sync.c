@@ -6,10 +6,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 
 
+/* us */
+#define CTL_SYNC_LOOK  300000
+
+
+static int ctl_sync_wait(const ctl_options_t *options, ctl_answer_t *answer);
 static int ctl_sync_result(json_object *json);
 static void ctl_show_sync(const ctl_options_t *options, json_object *json);
 static void ctl_show_differences(const ctl_options_t *options,
@@ -22,11 +28,10 @@ static void ctl_show_version(json_object *row, const char *name);
 int
 ctl_sync(const ctl_options_t *options, int argc, char **argv)
 {
-    int            rc, result;
-    bool           repair;
-    json_object   *body;
-    ctl_answer_t   answer;
-    ctl_options_t  slow;
+    int           rc, result;
+    bool          repair;
+    json_object  *body;
+    ctl_answer_t  answer;
 
     repair = strcmp(argv[0], "repair") == 0;
 
@@ -35,15 +40,17 @@ ctl_sync(const ctl_options_t *options, int argc, char **argv)
         return CTL_USAGE;
     }
 
-    slow = *options;
-    slow.slow = true;
-
     body = json_object_new_object();
     (void) json_object_object_add(body, "repair",
                                   json_object_new_boolean(repair));
 
-    rc = ctl_call(&slow, "POST", ctl_path("/workers/%s/sync", slow.worker),
-                  body, false, &answer);
+    rc = ctl_call(options, "POST",
+                  ctl_path("/workers/%s/sync", options->worker), body, false,
+                  &answer);
+
+    if (rc == CTL_OK && answer.status == 202) {
+        rc = ctl_sync_wait(options, &answer);
+    }
 
     if (rc != CTL_OK) {
         return rc;
@@ -53,6 +60,30 @@ ctl_sync(const ctl_options_t *options, int argc, char **argv)
     rc = ctl_answer(options, &answer, ctl_show_sync);
 
     return rc == CTL_OK ? result : rc;
+}
+
+
+/* very many documents take their time; Ctrl-C leaves them to the worker */
+
+static int
+ctl_sync_wait(const ctl_options_t *options, ctl_answer_t *answer)
+{
+    int      rc;
+    int64_t  ticket;
+
+    ticket = ctl_get_int(answer->json, "ticket");
+
+    do {
+        ctl_answer_clear(answer);
+        (void) usleep(CTL_SYNC_LOOK);
+
+        rc = ctl_call(options, "GET",
+                      ctl_path("/workers/%s/sync", options->worker), NULL,
+                      false, answer);
+    } while (rc == CTL_OK && answer->status == 200
+             && ctl_get_int(answer->json, "done") < ticket);
+
+    return rc;
 }
 
 
