@@ -362,6 +362,7 @@ fig_routes_redrive(fig_request_t *request, fig_response_t *response)
     uint64_t      ver;
     fig_str_t     id;
     const char   *why;
+    fig_errors_t  errors;
     fig_status_t  rc;
 
     if (!fig_routes_dead(request, response)) {
@@ -381,7 +382,9 @@ fig_routes_redrive(fig_request_t *request, fig_response_t *response)
         break;
 
     case FIG_INVALID:
-        fig_problem(request, response, 409, "conflict", NULL,
+        fig_errors_init(&errors, request->arena);
+        fig_errors_add(&errors, FIG_STR("payload"), "refused", "%s", why);
+        fig_problem(request, response, 409, "conflict", &errors,
                     "it failed again: %s", why);
         break;
 

@@ -12,11 +12,12 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 
-use Ficus::Contract;
+use Ficus::Contract qw(soon encode);
 
 use Fcntl qw(LOCK_EX LOCK_NB);
 
 use Ficus::HTTP qw(parallel);
+use Ficus::NATS;
 use Ficus::Run qw(root);
 use Ficus::YAML;
 
@@ -31,6 +32,7 @@ references($api->document);
 successes();
 client_errors();
 admin_errors();
+followers();
 workers_down();
 workers_late();
 seen_all();
@@ -224,6 +226,63 @@ sub admin_errors {
 }
 
 
+# What a worker that follows another says of it.
+
+sub followers {
+    my $nats = Ficus::NATS->new($s->nats_port);
+    my ($sync, $dlq) = map { "/workers/orders/$_" } qw(sync dlq);
+
+    $nats->publish('users.updated.00', "poison $_") for 1 .. 3;
+    my $letters;
+    soon(sub {
+        $letters = $api->admin('GET', $dlq)->{json};
+        return @$letters == 3;
+    }, 'letters');
+
+    my $one = "$dlq/$letters->[0]{id}";
+
+    $api->admin('GET', $_) for "$dlq?limit=1", "$dlq?limit=0", $sync, $one;
+    $api->admin('POST', "$one/redrive");
+    $api->admin('DELETE', $one);
+    $api->admin('DELETE', $one);
+    $api->admin('GET', $one);
+    $api->admin('POST', "$one/redrive");
+    $api->admin('GET', "/workers/users-v1/$_") for qw(sync dlq);
+
+    # what was lost on the way is brought in by hand
+    my $user = $api->user;
+    $nats->publish('users.updated.00', encode({ specversion => '1.0',
+        id => "users/$user->{userId}/500", source => '/users',
+        type => 'ficus.users.updated', subject => $user->{userId}, data => {
+            userId => $user->{userId}, version => 500,
+            deleted => JSON::PP::false, changed => [] } }));
+    my $own;
+    soon(sub {
+        ($own) = @{$api->admin('GET', "$dlq?key=$user->{userId}")->{json}};
+    }, 'a letter of a user');
+    $api->admin('POST', "$dlq/$own->{id}/redrive");
+
+    $api->admin('POST', $sync, json => { repair => JSON::PP::true });
+    $api->admin('POST', $sync, json => {});
+    $api->admin('POST', $sync, text => ' ' x 1048577);
+    $api->admin('POST', $sync, body => '{}');
+    $api->admin('POST', '/workers/users-v1/sync', json => {});
+
+    for my $call ([ 'GET', $sync ], [ 'POST', $sync ], [ 'GET', $dlq ],
+        [ 'GET', $one ], [ 'DELETE', $one ], [ 'POST', "$one/redrive" ])
+    {
+        $api->admin(@$call, headers => [ Origin => 'http://evil.test' ]);
+        $api->admin(@$call, headers => [ Host => 'evil.test' ]);
+    }
+
+    # a source that does not answer takes longer than anybody waits
+    my @names = qw(users-v1 users-v2);
+    $s->kill($_, 'STOP') for @names;
+    $api->admin('POST', $sync, json => { repair => JSON::PP::false });
+    $s->kill($_, 'CONT') for @names;
+}
+
+
 # Each operation that a worker serves, when it is down, and when it sleeps.
 
 sub operations {
@@ -237,6 +296,7 @@ sub operations {
 
             my $to = $path =~ s/\{(?:userId|orderId)\}/x/r;
             $to =~ s/\{worker\}/orders/;
+            $to =~ s/\{id\}/x/;
             my $admin = $to =~ /^\/workers/;
 
             push @asks, [ $admin, uc $method, $to,

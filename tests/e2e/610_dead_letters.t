@@ -144,8 +144,8 @@ like($text, qr/^cause +decode$/m, 'shows it');
 
 ($rc) = ctl('dlq', 'redrive', $none->{id});
 is($rc, 1, 'what is no event can not be redriven');
-problem($api->admin('POST', "$dlq/$none->{id}/redrive"), 409, 'conflict', '',
-    'which the API says, too');
+problem($api->admin('POST', "$dlq/$none->{id}/redrive"), 409, 'conflict',
+    'payload', 'which the API says, too');
 
 ($rc) = ctl('dlq', 'drop', $none->{id});
 is($rc, 0, 'but dropped');
