@@ -14,6 +14,10 @@
  *     upstream  hands over to it       file      reads and writes that file
  *     vars      $strangler_*           watch     sees what others write to it
  *     check     the configuration      change    one change of weights
+ *     breaker   of failing arms        tick      timer of worker processes
+ *     protect   directives of both     window    counters as they were
+ *     count     what became of tries
+ *     location  directives of locations
  */
 
 
@@ -24,129 +28,31 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_strangler_table.h"
+#include "ngx_http_strangler_shm.h"
 
 
 #define NGX_HTTP_STRANGLER_KEYS         8
-#define NGX_HTTP_STRANGLER_NAMES        32
-#define NGX_HTTP_STRANGLER_NAME_LEN     16
-#define NGX_HTTP_STRANGLER_SPLIT_LEN    32
-#define NGX_HTTP_STRANGLER_HISTORY      32
-#define NGX_HTTP_STRANGLER_BY_LEN       64
-#define NGX_HTTP_STRANGLER_REASON_LEN   128
-#define NGX_HTTP_STRANGLER_LANES        16
-#define NGX_HTTP_STRANGLER_CODES        32
-#define NGX_HTTP_STRANGLER_BOUNDS       14
-#define NGX_HTTP_STRANGLER_HASH_LEN     16
 
 #define NGX_HTTP_STRANGLER_FILE_MAX     65536
-
-
-#if (NGX_PTR_SIZE != 8)
-#error the word of a split needs 64 bits
-#endif
 
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
 
 
 typedef enum {
-    ngx_http_strangler_pin = 0,
-    ngx_http_strangler_override,
-    ngx_http_strangler_key,
-    ngx_http_strangler_keyless_e,
-    ngx_http_strangler_decided_n
-} ngx_http_strangler_decided_e;
+    ngx_http_strangler_closed = 0,
+    ngx_http_strangler_open,
+    ngx_http_strangler_half_open,
+    ngx_http_strangler_recovering
+} ngx_http_strangler_state_e;
 
 
-/* one row of the history; weights are by number in the segment's names */
-
-typedef struct {
-    uint64_t                        generation;
-    uint64_t                        changed_at;         /* Unix seconds */
-    uint32_t                        arms;               /* bit per name */
-    uint16_t                        weight[NGX_HTTP_STRANGLER_NAMES];
-    u_char                          by_len;
-    u_char                          reason_len;
-    u_char                          by[NGX_HTTP_STRANGLER_BY_LEN];
-    u_char                          reason[NGX_HTTP_STRANGLER_REASON_LEN];
-} ngx_http_strangler_record_t;
-
-
-/* everything that a change replaces at once; record[0] is the present */
-
-typedef struct {
-    u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
-    ngx_uint_t                      nrecords;
-    ngx_http_strangler_record_t     record[NGX_HTTP_STRANGLER_HISTORY];
-    u_char                          slot[NGX_HTTP_STRANGLER_SLOTS];
-} ngx_http_strangler_table_t;
-
-
-typedef struct {
-    u_char                          len;
-    u_char                          data[NGX_HTTP_STRANGLER_NAME_LEN];
-} ngx_http_strangler_name_t;
-
-
-/* a table with the names that its numbers mean: what a state file holds */
-
-typedef struct {
-    ngx_uint_t                      nnames;
-    ngx_http_strangler_name_t       name[NGX_HTTP_STRANGLER_NAMES];
-    ngx_http_strangler_table_t      table;
-} ngx_http_strangler_image_t;
-
-
-/* counters of one arm, one lane; nanoseconds; only ever added to */
-
-typedef struct {
-    ngx_atomic_t                    requests[ngx_http_strangler_decided_n];
-    ngx_atomic_t                    failures;
-    ngx_atomic_t                    nsec;
-    ngx_atomic_t                    bound[NGX_HTTP_STRANGLER_BOUNDS + 1];
-    ngx_atomic_t                    code[NGX_HTTP_STRANGLER_CODES];
-    ngx_atomic_t                    padding[11];
-} ngx_http_strangler_lane_t;
-
-
-/*
- * A split in shared memory.  "word" is generation << 1 | number of the valid
- * table.  Whoever changes weights fills the other table and then stores the
- * word, so a reader that finds the same word before and after its copy has
- * a whole table.  Names are only appended, hence old worker processes may go
- * on with their numbers after a reload.
- */
-
-typedef struct ngx_http_strangler_sh_s  ngx_http_strangler_sh_t;
-
-struct ngx_http_strangler_sh_s {
-    ngx_atomic_t                    word;
-    ngx_http_strangler_sh_t        *next;
-    size_t                          name_len;
-    u_char                          name[NGX_HTTP_STRANGLER_SPLIT_LEN];
-    ngx_atomic_t                    write_failed;
-    u_char                          padding0[128];
-
-    ngx_atomic_t                    keyless;
-    u_char                          padding1[128];
-
-    ngx_atomic_t                    overrides_ignored;
-    u_char                          padding2[128];
-
-    ngx_atomic_t                    nnames;
-    ngx_http_strangler_name_t       arm[NGX_HTTP_STRANGLER_NAMES];
-    ngx_http_strangler_lane_t      *lane[NGX_HTTP_STRANGLER_NAMES];
-
-    ngx_http_strangler_table_t      table[2];
-};
-
-
-typedef struct {
-    ngx_uint_t                      magic;
-    ngx_uint_t                      size;       /* of a split */
-    ngx_http_strangler_sh_t        *splits;
-} ngx_http_strangler_segment_t;
+typedef enum {
+    ngx_http_strangler_no_cause = 0,
+    ngx_http_strangler_in_a_row,
+    ngx_http_strangler_too_many,
+    ngx_http_strangler_probe_failed
+} ngx_http_strangler_cause_e;
 
 
 typedef struct {
@@ -178,6 +84,7 @@ typedef struct {
 typedef struct {
     ngx_http_upstream_srv_conf_t   *uscf;
     ngx_http_strangler_lane_t      *lane;       /* this process' */
+    ngx_http_strangler_breaker_t   *breaker;    /* if there is one */
     ngx_http_strangler_peer_t       peer;
 
     ngx_str_t                       name;
@@ -187,13 +94,21 @@ typedef struct {
 } ngx_http_strangler_arm_t;
 
 
-/* this process' copy of the table, by number of the arm in its configuration */
+/*
+ * This process' copy of the table, by number of the arm in its configuration:
+ * as configured, and what the breakers make of it.
+ */
 
 typedef struct {
     ngx_atomic_uint_t               word;
+    ngx_atomic_uint_t               effect;
     uint64_t                        generation;
-    ngx_http_strangler_weights_t    weights;
+    ngx_http_strangler_weights_t    weights;        /* effective */
+    ngx_http_strangler_weights_t    configured;
+    ngx_atomic_uint_t               breaker[NGX_HTTP_STRANGLER_ARMS];
+    ngx_uint_t                      probing;
     uint8_t                         slot[NGX_HTTP_STRANGLER_SLOTS];
+    uint8_t                         own[NGX_HTTP_STRANGLER_SLOTS];
 } ngx_http_strangler_local_t;
 
 
@@ -227,12 +142,25 @@ typedef struct {
 
 
 typedef struct {
+    ngx_msec_t                      window;
+    ngx_msec_t                      open;
+    ngx_msec_t                      recovery;
+    ngx_uint_t                      failures;       /* in a row, 0: never */
+    ngx_uint_t                      ratio;          /* per 10000, 0: never */
+    ngx_uint_t                      volume;
+    ngx_uint_t                      probes;
+    unsigned                        enabled:1;
+} ngx_http_strangler_breaker_conf_t;
+
+
+typedef struct {
     ngx_http_strangler_local_t     *local;
     ngx_http_strangler_sh_t        *sh;
 
     ngx_uint_t                      nkeys;
     ngx_http_strangler_value_t      key[NGX_HTTP_STRANGLER_KEYS];
     ngx_http_strangler_override_t   override;
+    ngx_http_strangler_breaker_conf_t  breaker;
 
     ngx_uint_t                      narms;
     ngx_uint_t                      baseline;
@@ -305,7 +233,9 @@ struct ngx_http_strangler_main_conf_s {
     ngx_uid_t                       user;
     ngx_gid_t                       group;
     u_char                          code[600];  /* index of a status */
+    uint64_t                        fine[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_event_t                     watch;
+    ngx_event_t                     tick;
 };
 
 
@@ -333,6 +263,7 @@ extern ngx_module_t  ngx_http_strangler_module;
 
 extern const ngx_uint_t  ngx_http_strangler_codes[];
 extern const ngx_str_t   ngx_http_strangler_decided_names[];
+extern const ngx_str_t   ngx_http_strangler_state_names[];
 extern const uint64_t    ngx_http_strangler_bounds[];
 
 
@@ -350,12 +281,27 @@ char *ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
     ngx_http_strangler_value_t *value);
+char *ngx_http_strangler_conf_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
 ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 ngx_uint_t ngx_http_strangler_is_name(ngx_str_t *name, size_t max);
 ngx_int_t ngx_http_strangler_find_arm(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);
+
+/* location */
+
+char *ngx_http_strangler_conf_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_strangler_conf_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_strangler_conf_api_token_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_strangler_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_strangler_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* request */
 
@@ -374,6 +320,7 @@ ngx_str_t *ngx_http_strangler_header(ngx_http_request_t *r, char *lowcase,
 ngx_http_strangler_ctx_t *ngx_http_strangler_decide(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split);
 void ngx_http_strangler_refresh(ngx_http_strangler_split_t *split);
+void ngx_http_strangler_effect(ngx_http_strangler_split_t *split);
 
 /* upstream */
 
@@ -381,9 +328,20 @@ ngx_int_t ngx_http_strangler_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 ngx_int_t ngx_http_strangler_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
-void ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx);
 ngx_http_strangler_ctx_t *ngx_http_strangler_upstream_ctx(
     ngx_http_request_t *r);
+
+/* count */
+
+void ngx_http_strangler_served(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_failed(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx);
+ngx_uint_t ngx_http_strangler_is_late(ngx_http_upstream_t *u);
+ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u);
+uint64_t ngx_http_strangler_fine(ngx_uint_t n);
+uint64_t ngx_http_strangler_now(void);
 
 /* vars */
 
@@ -407,6 +365,40 @@ void ngx_http_strangler_lanes(ngx_http_strangler_split_t *split,
     ngx_uint_t worker);
 void ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_lane_t *sum);
+
+void ngx_http_strangler_tries(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_tries_t *tries);
+
+/* breaker */
+
+void ngx_http_strangler_good(ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    uint64_t nsec);
+void ngx_http_strangler_bad(ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    uint64_t nsec);
+ngx_uint_t ngx_http_strangler_probe(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm);
+void ngx_http_strangler_breaker_tick(ngx_http_strangler_split_t *split);
+ngx_uint_t ngx_http_strangler_effective(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_weights_t *configured,
+    ngx_http_strangler_weights_t *effective);
+void ngx_http_strangler_breaker_adopt(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_sh_t *from);
+ngx_uint_t ngx_http_strangler_state(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm);
+ngx_uint_t ngx_http_strangler_cause(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm);
+
+/* window */
+
+void ngx_http_strangler_window_add(ngx_http_strangler_window_t *window,
+    ngx_msec_t now, ngx_atomic_uint_t a, ngx_atomic_uint_t b);
+void ngx_http_strangler_window_get(ngx_http_strangler_window_t *window,
+    ngx_msec_t since, ngx_http_strangler_row_t *row);
+
+/* tick */
+
+void ngx_http_strangler_tick(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf);
 
 /* start */
 

@@ -39,6 +39,15 @@ static void ngx_http_strangler_metric_generation(
 static void ngx_http_strangler_metric_overrides(
     ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_failures(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_state(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_opened(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
 
 
 static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
@@ -54,6 +63,18 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
     { "responses_total", "counter",
       "Responses by the arm that served and by status code.",
       ngx_http_strangler_metric_responses, NULL },
+
+    { "failures_total", "counter",
+      "Tries that failed, by the arm that was tried.",
+      ngx_http_strangler_metric_failures, NULL },
+
+    { "breaker_state", "gauge",
+      "1 for the state that the breaker of an arm is in.",
+      ngx_http_strangler_metric_state, NULL },
+
+    { "breaker_opened_total", "counter",
+      "How often the breaker of an arm has opened.",
+      ngx_http_strangler_metric_opened, NULL },
 
     { "seconds", "histogram",
       "Time from asking for a server to the end of its response.",
@@ -152,16 +173,20 @@ static void
 ngx_http_strangler_metric_weight(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_out_t *out)
 {
-    ngx_uint_t   i, weight;
-    static char *kind[] = { "configured", "effective" };
+    ngx_uint_t                   i, weight;
+    ngx_http_strangler_local_t  *local;
+    static char                 *kind[] = { "configured", "effective" };
 
-    if (split->local->word != split->sh->word) {
+    local = split->local;
+
+    if (local->word != split->sh->word || local->effect != split->sh->effect) {
         ngx_http_strangler_refresh(split);
     }
 
-    weight = split->local->weights.weight[arm];
-
     for (i = 0; i < 2; i++) {
+        weight = i ? local->weights.weight[arm]
+                   : local->configured.weight[arm];
+
         ngx_http_strangler_out(out, "ficus_split_weight{split=\"%V\","
                                "arm=\"%V\",kind=\"%s\"} %ui.%02ui\n",
                                &split->name, &split->arm[arm].name, kind[i],
@@ -192,7 +217,51 @@ ngx_http_strangler_metric_responses(ngx_http_strangler_split_t *split,
                                ngx_http_strangler_codes[i], sum.code[i]);
     }
 
-    ngx_http_strangler_out(out, "\"other\"} %uA\n", sum.code[i]);
+    ngx_http_strangler_out(out, "\"other\"} %uA\n", sum.code[i]
+                           + sum.code[NGX_HTTP_STRANGLER_CODES - 1]);
+}
+
+
+static void
+ngx_http_strangler_metric_failures(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_tries_t  tries;
+
+    ngx_http_strangler_tries(split, arm, &tries);
+
+    ngx_http_strangler_out(out, "ficus_split_failures_total{split=\"%V\","
+                           "arm=\"%V\"} %uA\n", &split->name,
+                           &split->arm[arm].name, tries.failed);
+}
+
+
+static void
+ngx_http_strangler_metric_state(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t  i, state;
+
+    state = ngx_http_strangler_state(split, arm);
+
+    for (i = 0; i <= ngx_http_strangler_recovering; i++) {
+        ngx_http_strangler_out(out, "ficus_split_breaker_state{split=\"%V\","
+                               "arm=\"%V\",state=\"%V\"} %ui\n",
+                               &split->name, &split->arm[arm].name,
+                               &ngx_http_strangler_state_names[i],
+                               (ngx_uint_t) (i == state));
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_opened(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_out(out, "ficus_split_breaker_opened_total{"
+                           "split=\"%V\",arm=\"%V\"} %uA\n", &split->name,
+                           &split->arm[arm].name,
+                           split->arm[arm].breaker->opened);
 }
 
 
@@ -202,6 +271,7 @@ ngx_http_strangler_metric_seconds(ngx_http_strangler_split_t *split,
 {
     ngx_str_t                  *name;
     ngx_uint_t                  i;
+    ngx_atomic_t               *bound;
     ngx_atomic_uint_t           n;
     ngx_http_strangler_lane_t   sum;
 
@@ -211,7 +281,8 @@ ngx_http_strangler_metric_seconds(ngx_http_strangler_split_t *split,
     name = &split->arm[arm].name;
 
     for (i = 0; i <= NGX_HTTP_STRANGLER_BOUNDS; i++) {
-        n += sum.bound[i];
+        bound = &sum.bound[NGX_HTTP_STRANGLER_FINE * i];
+        n += bound[0] + bound[1] + bound[2];
 
         ngx_http_strangler_out(out, "ficus_split_seconds_bucket{split=\"%V\","
                                "arm=\"%V\",le=\"%s\"} %uA\n", &split->name,

@@ -7,21 +7,6 @@
 #include "ngx_http_strangler.h"
 
 
-#define NGX_HTTP_STRANGLER_TOKEN_MAX  4096
-
-
-static char *ngx_http_strangler_api(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_strangler_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_strangler_api_token_file(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
-    ngx_str_t *token);
-static char *ngx_http_strangler_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_strangler_ready(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static void *ngx_http_strangler_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_strangler_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_strangler_create_loc_conf(ngx_conf_t *cf);
@@ -64,6 +49,13 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_breaker"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_http_strangler_conf_breaker,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("strangler_pin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -74,35 +66,35 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
 
     { ngx_string("strangler_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_strangler_api,
+      ngx_http_strangler_conf_api,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("strangler_api_hosts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_strangler_api_hosts,
+      ngx_http_strangler_conf_api_hosts,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("strangler_api_token_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_strangler_api_token_file,
+      ngx_http_strangler_conf_api_token_file,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("strangler_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_strangler_metrics,
+      ngx_http_strangler_conf_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("strangler_ready"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_strangler_ready,
+      ngx_http_strangler_conf_ready,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -157,207 +149,6 @@ const ngx_str_t  ngx_http_strangler_decided_names[] = {
 };
 
 
-static char *
-ngx_http_strangler_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_strangler_loc_conf_t *lcf = conf;
-
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_strangler_api_loc_t    *api;
-    ngx_http_strangler_main_conf_t  *mcf;
-
-    if (lcf->api != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        return "cannot be used in a location given by a regular expression";
-    }
-#endif
-
-    if (clcf->exact_match || clcf->named) {
-        return "needs a location given by a prefix";
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
-
-    api = ngx_array_push(&mcf->apis);
-    if (api == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    api->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-    api->lcf = lcf;
-    api->location = clcf->name;
-
-    lcf->api = 1;
-    clcf->handler = ngx_http_strangler_api_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_strangler_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_strangler_loc_conf_t *lcf = conf;
-
-    ngx_str_t   *value, *host;
-    ngx_uint_t   i;
-
-    if (lcf->hosts != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    lcf->hosts = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
-    if (lcf->hosts == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (value[i].len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid host name \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        host = ngx_array_push(lcf->hosts);
-        if (host == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *host = value[i];
-
-        if (host->len > 2 && host->data[0] == '['
-            && host->data[host->len - 1] == ']')
-        {
-            host->data++;
-            host->len -= 2;
-        }
-
-        ngx_strlow(host->data, host->data, host->len);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_strangler_api_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_strangler_loc_conf_t *lcf = conf;
-
-    ngx_str_t  *value, file;
-
-    if (lcf->token.data != NULL) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    file = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_strangler_read_token(cf, &file, &lcf->token);
-}
-
-
-static char *
-ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
-    ngx_str_t *token)
-{
-    u_char   *p;
-    ssize_t   n;
-    ngx_fd_t  fd;
-
-    p = ngx_pnalloc(cf->pool, NGX_HTTP_STRANGLER_TOKEN_MAX);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(file->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", file);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, p, NGX_HTTP_STRANGLER_TOKEN_MAX);
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", file);
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", file);
-    }
-
-    if (n == -1) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (n == NGX_HTTP_STRANGLER_TOKEN_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "token file \"%V\" is too large", file);
-        return NGX_CONF_ERROR;
-    }
-
-    if (n && p[n - 1] == LF) {
-        n--;
-    }
-
-    if (n && p[n - 1] == CR) {
-        n--;
-    }
-
-    if (n == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "token file \"%V\" is empty", file);
-        return NGX_CONF_ERROR;
-    }
-
-    token->data = p;
-    token->len = n;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_strangler_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_strangler_metrics_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_strangler_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_strangler_ready_handler;
-
-    return NGX_CONF_OK;
-}
-
-
 static void *
 ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
 {
@@ -388,8 +179,18 @@ ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
 
     ngx_memset(mcf->code, (int) i, sizeof(mcf->code));
 
+    /* failures are told from other answers by their codes */
+
+    ngx_memset(&mcf->code[NGX_HTTP_INTERNAL_SERVER_ERROR],
+               NGX_HTTP_STRANGLER_CODES - 1,
+               sizeof(mcf->code) - NGX_HTTP_INTERNAL_SERVER_ERROR);
+
     while (i--) {
         mcf->code[ngx_http_strangler_codes[i]] = (u_char) i;
+    }
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_BUCKETS; i++) {
+        mcf->fine[i] = ngx_http_strangler_fine(i);
     }
 
     return mcf;
@@ -550,7 +351,7 @@ ngx_http_strangler_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_strangler_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                        i, files;
+    ngx_uint_t                        i, files, ticks;
     ngx_http_strangler_split_t      **split;
     ngx_http_strangler_main_conf_t   *mcf;
 
@@ -561,6 +362,7 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
     }
 
     files = 0;
+    ticks = 0;
     split = mcf->splits.elts;
 
     for (i = 0; i < mcf->splits.nelts; i++) {
@@ -568,6 +370,11 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
         ngx_http_strangler_refresh(split[i]);
 
         files += (split[i]->state_file.len != 0);
+        ticks += split[i]->breaker.enabled;
+    }
+
+    if (ticks && ngx_process != NGX_PROCESS_HELPER) {
+        ngx_http_strangler_tick(cycle, mcf);
     }
 
     if (files && ngx_process != NGX_PROCESS_HELPER) {

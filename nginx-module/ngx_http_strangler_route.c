@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_strangler_value(ngx_http_request_t *r,
     ngx_http_strangler_value_t *value, ngx_str_t *result);
 static void ngx_http_strangler_choose(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx);
+static void ngx_http_strangler_refresh_table(
+    ngx_http_strangler_split_t *split);
 
 
 /*
@@ -53,7 +55,9 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
         return ctx;
     }
 
-    if (split->local->word != split->sh->word) {
+    if (split->local->word != split->sh->word
+        || split->local->effect != split->sh->effect)
+    {
         ngx_http_strangler_refresh(split);
     }
 
@@ -146,6 +150,15 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
                                        split->salt.len, key.data, key.len);
         ctx->arm = local->slot[ctx->bucket];
         ctx->decided = ngx_http_strangler_key;
+
+        if (local->probing) {
+            arm = local->own[ctx->bucket];
+
+            if (ngx_http_strangler_probe(split, (ngx_uint_t) arm)) {
+                ctx->arm = (uint8_t) arm;
+            }
+        }
+
         return;
     }
 
@@ -153,6 +166,14 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
 
     ctx->arm = (uint8_t) ngx_http_strangler_keyless(n, &local->weights);
     ctx->decided = ngx_http_strangler_keyless_e;
+
+    if (local->probing) {
+        n = ngx_http_strangler_keyless(n, &local->configured);
+
+        if (ngx_http_strangler_probe(split, n)) {
+            ctx->arm = (uint8_t) n;
+        }
+    }
 }
 
 
@@ -266,10 +287,66 @@ ngx_http_strangler_has_cookies(ngx_http_request_t *r)
 }
 
 
-/* takes the table that is valid now, whole, into this process */
+/* takes what is valid now into this process: the table and the breakers */
 
 void
 ngx_http_strangler_refresh(ngx_http_strangler_split_t *split)
+{
+    ngx_uint_t                       i;
+    ngx_http_strangler_local_t      *local;
+
+    local = split->local;
+
+    local->effect = split->sh->effect;
+    ngx_memory_barrier();
+
+    if (local->word != split->sh->word || local->word == 0) {
+        ngx_http_strangler_refresh_table(split);
+    }
+
+    local->probing = 0;
+
+    for (i = 0; split->breaker.enabled && i < split->narms; i++) {
+        local->breaker[i] = split->arm[i].breaker->word;
+
+        if (ngx_http_strangler_state(split, i) == ngx_http_strangler_half_open)
+        {
+            local->probing = 1;
+        }
+    }
+
+    (void) ngx_http_strangler_effective(split, &local->configured,
+                                        &local->weights);
+
+    ngx_memcpy(local->slot, local->own, NGX_HTTP_STRANGLER_SLOTS);
+
+    if (ngx_memcmp(&local->weights, &local->configured,
+                   sizeof(ngx_http_strangler_weights_t))
+        != 0)
+    {
+        ngx_http_strangler_table_apply(local->slot, &local->weights);
+    }
+}
+
+
+/* in case that the process which changed a breaker died before it said so */
+
+void
+ngx_http_strangler_effect(ngx_http_strangler_split_t *split)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < split->narms; i++) {
+        if (split->local->breaker[i] != split->arm[i].breaker->word) {
+            ngx_http_strangler_refresh(split);
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_strangler_refresh_table(ngx_http_strangler_split_t *split)
 {
     u_char                           map[NGX_HTTP_STRANGLER_NAMES];
     ngx_uint_t                       i;
@@ -279,7 +356,7 @@ ngx_http_strangler_refresh(ngx_http_strangler_split_t *split)
     ngx_http_strangler_weights_t    *weights;
 
     local = split->local;
-    weights = &local->weights;
+    weights = &local->configured;
 
     /* names that this process does not know: arms of another configuration */
 
@@ -296,7 +373,7 @@ ngx_http_strangler_refresh(ngx_http_strangler_split_t *split)
         table = &split->sh->table[word & 1];
 
         for (i = 0; i < NGX_HTTP_STRANGLER_SLOTS; i++) {
-            local->slot[i] = map[table->slot[i] % NGX_HTTP_STRANGLER_NAMES];
+            local->own[i] = map[table->slot[i] % NGX_HTTP_STRANGLER_NAMES];
         }
 
         ngx_memory_barrier();
@@ -309,7 +386,7 @@ ngx_http_strangler_refresh(ngx_http_strangler_split_t *split)
     weights->baseline = (unsigned) split->baseline;
 
     for (i = 0; i < NGX_HTTP_STRANGLER_SLOTS; i++) {
-        weights->weight[local->slot[i]]++;
+        weights->weight[local->own[i]]++;
     }
 
     local->word = word;

@@ -7,9 +7,13 @@
 #include "ngx_http_strangler_api.h"
 
 
+static void ngx_http_strangler_show_arms(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split,
-    ngx_uint_t i, ngx_http_strangler_table_t *table,
+    ngx_uint_t i, ngx_http_strangler_table_t *table, ngx_uint_t effective,
     ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_show_cause(ngx_http_strangler_split_t *split,
+    ngx_uint_t i, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_record(ngx_http_strangler_split_t *split,
     ngx_http_strangler_record_t *record, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_change(
@@ -38,22 +42,47 @@ ngx_http_strangler_show_state(ngx_http_strangler_split_t *split,
         ngx_http_strangler_out_name(out, &split->key[i].source);
     }
 
-    ngx_http_strangler_out(out, "],\"arms\":[");
-
-    for (i = 0; i < split->narms; i++) {
-        ngx_http_strangler_out(out, i ? "," : "");
-        ngx_http_strangler_show_arm(split, i, table, out);
-    }
-
-    ngx_http_strangler_out(out, "],");
+    ngx_http_strangler_show_arms(split, table, out);
     ngx_http_strangler_show_change(&table->record[0], out);
     ngx_http_strangler_out(out, ",\"ramp\":null}");
 }
 
 
 static void
-ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
+ngx_http_strangler_show_arms(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                     i, live;
+    ngx_http_strangler_weights_t   weights, effective;
+
+    ngx_http_strangler_configured(split, &weights);
+
+    for (i = 0; i < split->narms; i++) {
+        weights.weight[i] = table->record[0].weight[split->arm[i].id];
+    }
+
+    live = ngx_http_strangler_effective(split, &weights, &effective);
+
+    ngx_http_strangler_out(out, "],\"arms\":[");
+
+    for (i = 0; i < split->narms; i++) {
+        ngx_http_strangler_out(out, i ? "," : "");
+        ngx_http_strangler_show_arm(split, i, table, effective.weight[i], out);
+    }
+
+    ngx_http_strangler_out(out, "],\"effective_reason\":\"%s\",",
+                           !live ? "no arm is left that could take over, the "
+                                   "configured weights are used"
+                                 : ngx_memcmp(&weights, &effective,
+                                       sizeof(ngx_http_strangler_weights_t))
+                                   ? "breaker" : "configured");
+}
+
+
+static void
+ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
+    ngx_http_strangler_table_t *table, ngx_uint_t effective,
+    ngx_http_strangler_out_t *out)
 {
     ngx_uint_t                   n, weight, slots, requests;
     ngx_http_strangler_arm_t    *arm;
@@ -77,11 +106,45 @@ ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
     ngx_http_strangler_out(out, "{\"name\":\"%V\","
                            "\"configured\":%ui.%02ui,"
                            "\"effective\":%ui.%02ui,\"slots\":%ui,"
-                           "\"state\":\"closed\",\"requests\":%ui,"
-                           "\"failures\":%uA}",
+                           "\"state\":\"%V\",\"requests\":%ui,"
+                           "\"failures\":%uA,\"state_reason\":",
                            &arm->name, weight / 100, weight % 100,
-                           weight / 100, weight % 100, slots, requests,
-                           sum.failures);
+                           effective / 100, effective % 100, slots,
+           &ngx_http_strangler_state_names[ngx_http_strangler_state(split, i)],
+                           requests, sum.failures);
+
+    ngx_http_strangler_show_cause(split, i, out);
+}
+
+
+static void
+ngx_http_strangler_show_cause(ngx_http_strangler_split_t *split, ngx_uint_t i,
+    ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_breaker_t  *breaker;
+
+    breaker = split->arm[i].breaker;
+
+    switch (ngx_http_strangler_cause(split, i)) {
+
+    case ngx_http_strangler_in_a_row:
+        ngx_http_strangler_out(out, "\"%uA tries in a row failed\"}",
+                               breaker->cause_failed);
+        break;
+
+    case ngx_http_strangler_too_many:
+        ngx_http_strangler_out(out, "\"%uA of %uA tries failed\"}",
+                               breaker->cause_failed, breaker->cause_total);
+        break;
+
+    case ngx_http_strangler_probe_failed:
+        ngx_http_strangler_out(out, "\"a probe failed\"}");
+        break;
+
+    default: /* ngx_http_strangler_no_cause */
+        ngx_http_strangler_out(out, "null}");
+        break;
+    }
 }
 
 
@@ -183,7 +246,7 @@ ngx_http_strangler_show_explain(ngx_http_strangler_call_t *call,
     split = call->split;
     local = split->local;
 
-    if (local->word != split->sh->word) {
+    if (local->word != split->sh->word || local->effect != split->sh->effect) {
         ngx_http_strangler_refresh(split);
     }
 
@@ -193,11 +256,14 @@ ngx_http_strangler_show_explain(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out(out, "{\"key\":");
     ngx_http_strangler_out_name(out, &key);
     ngx_http_strangler_out(out, ",\"bucket\":%ui,\"arm\":\"%V\","
-                           "\"rule\":\"key\",\"changes_at\":",
-                           bucket, &split->arm[local->slot[bucket]].name);
+                           "\"rule\":\"%s\",\"changes_at\":",
+                           bucket, &split->arm[local->slot[bucket]].name,
+                           local->slot[bucket] == local->own[bucket]
+                           ? "key" : "breaker");
 
     if (split->narms == 2
-        && ngx_http_strangler_table_is_threshold(local->slot, &local->weights))
+        && ngx_http_strangler_table_is_threshold(local->own,
+                                                 &local->configured))
     {
         at = NGX_HTTP_STRANGLER_SLOTS - bucket;
         ngx_http_strangler_out(out, "%ui.%02ui}\n", at / 100, at % 100);

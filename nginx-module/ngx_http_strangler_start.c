@@ -63,6 +63,8 @@ ngx_http_strangler_load(ngx_http_strangler_split_t *split, ngx_log_t *log)
         if (ngx_http_strangler_adopt(split, &image) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        ngx_http_strangler_breaker_adopt(split, sh);
     }
 
     if (split->state_file.len == 0) {

@@ -24,6 +24,9 @@ static void ngx_http_strangler_table_release(uint8_t *slot,
     const ngx_http_strangler_weights_t *weights, unsigned *owned);
 static void ngx_http_strangler_table_take(uint8_t *slot, unsigned from,
     unsigned arm, unsigned *wanted);
+static void ngx_http_strangler_table_share(
+    ngx_http_strangler_weights_t *weights, const unsigned *share,
+    unsigned sum);
 
 
 /* the salt's last bytes and the key's first ones may share a word */
@@ -221,6 +224,87 @@ ngx_http_strangler_table_is_threshold(const uint8_t *slot,
     }
 
     return 1;
+}
+
+
+int
+ngx_http_strangler_table_effective(
+    const ngx_http_strangler_weights_t *configured, const uint16_t *level,
+    ngx_http_strangler_weights_t *effective)
+{
+    unsigned  i, b, sum, rest, share[NGX_HTTP_STRANGLER_ARMS];
+
+    *effective = *configured;
+
+    b = configured->baseline;
+    rest = NGX_HTTP_STRANGLER_SLOTS;
+    sum = 0;
+
+    for (i = 0; i < configured->narms; i++) {
+
+        if (i == b) {
+            continue;
+        }
+
+        share[i] = (unsigned) configured->weight[i] * level[i];
+        sum += share[i];
+
+        effective->weight[i] = (uint16_t) (share[i]
+                                           / NGX_HTTP_STRANGLER_SLOTS);
+        rest -= effective->weight[i];
+    }
+
+    effective->weight[b] = (uint16_t) rest;
+
+    if (level[b] == NGX_HTTP_STRANGLER_SLOTS || sum == 0) {
+
+        if (level[b] == 0) {
+            *effective = *configured;
+        }
+
+        return level[b] != 0;
+    }
+
+    effective->weight[b] = (uint16_t) (rest * level[b]
+                                       / NGX_HTTP_STRANGLER_SLOTS);
+
+    share[b] = 0;
+    ngx_http_strangler_table_share(effective, share, sum);
+
+    return 1;
+}
+
+
+/* what the baseline does not have, by shares that make sum */
+
+static void
+ngx_http_strangler_table_share(ngx_http_strangler_weights_t *weights,
+    const unsigned *share, unsigned sum)
+{
+    unsigned  i, rest, weight;
+
+    rest = NGX_HTTP_STRANGLER_SLOTS - weights->weight[weights->baseline];
+
+    for (i = 0; i < weights->narms; i++) {
+
+        if (share[i] == 0) {
+
+            if (i != weights->baseline) {
+                weights->weight[i] = 0;
+            }
+
+            continue;
+        }
+
+        /* the last one gets all that is left */
+
+        weight = (unsigned) ((uint64_t) rest * share[i] / sum);
+
+        weights->weight[i] = (uint16_t) weight;
+
+        rest -= weight;
+        sum -= share[i];
+    }
 }
 
 

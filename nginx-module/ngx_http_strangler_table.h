@@ -67,6 +67,19 @@ int ngx_http_strangler_table_is_threshold(const uint8_t *slot,
 
 
 /*
+ * What breakers make of the weights.  level[] is what is left of each arm, from
+ * 0 (open) to 10000 (closed).  What an arm loses goes to the baseline; what
+ * the baseline loses goes to the other arms that have a weight, in proportion
+ * to what is left of them.  Returns 0 when nobody can take it all: the weights
+ * are then as configured.
+ */
+
+int ngx_http_strangler_table_effective(
+    const ngx_http_strangler_weights_t *configured, const uint16_t *level,
+    ngx_http_strangler_weights_t *effective);
+
+
+/*
  * The arm of the n-th request without a key.  Any 10000 consecutive n give
  * each arm exactly its weight, spread as evenly as whole numbers can be.
  */

@@ -7,9 +7,6 @@
 #include "ngx_http_strangler.h"
 
 
-#define NGX_HTTP_STRANGLER_NO_HEADER  ((ngx_msec_t) -1)
-
-
 static ngx_int_t ngx_http_strangler_enter(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 static ngx_http_strangler_peer_t *ngx_http_strangler_other_peer(
@@ -18,14 +15,6 @@ static ngx_int_t ngx_http_strangler_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_strangler_free_peer(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
-static void ngx_http_strangler_served(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx);
-static void ngx_http_strangler_failed(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx);
-static ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u);
-static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
-    ngx_uint_t status, uint64_t nsec);
-static uint64_t ngx_http_strangler_now(void);
 
 #if (NGX_HTTP_SSL)
 static ngx_int_t ngx_http_strangler_set_session(ngx_peer_connection_t *pc,
@@ -36,15 +25,6 @@ static void ngx_http_strangler_save_session(ngx_peer_connection_t *pc,
 
 static void ngx_http_strangler_notify(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t type);
-
-
-/* upper bounds of the histogram's buckets, nanoseconds */
-
-const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
-    500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
-    100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
-    10000000000
-};
 
 
 /*
@@ -180,7 +160,6 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
                                    - offsetof(ngx_http_upstream_t, peer));
 
         ngx_http_strangler_failed(u, ctx);
-        ctx->status = NGX_HTTP_BAD_GATEWAY;
     }
 
     return rc;
@@ -206,152 +185,6 @@ ngx_http_strangler_free_peer(ngx_peer_connection_t *pc, void *data,
     }
 
     ctx->peer->free(pc, ctx->data, state);
-}
-
-
-/* nginx goes no further: this is the arm's answer, or the client has gone */
-
-static void
-ngx_http_strangler_served(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx)
-{
-    uint64_t                    nsec;
-    ngx_uint_t                  status;
-    ngx_http_strangler_lane_t  *lane;
-
-    if (u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER) {
-        ngx_http_strangler_keep_ctx(ctx);
-        ctx->pending = 0;
-        return;
-    }
-
-    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->nsec;
-    status = u->headers_in.status_n;
-
-    ngx_http_strangler_count(ctx, status, nsec);
-    ctx->pending = 0;
-
-    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        lane = ctx->split->arm[ctx->arm].lane;
-        (void) ngx_atomic_fetch_add(&lane->failures, 1);
-    }
-
-    /* error_page and X-Accel-Redirect may follow */
-
-    if (status >= NGX_HTTP_SPECIAL_RESPONSE
-        || u->headers_in.x_accel_redirect)
-    {
-        ngx_http_strangler_keep_ctx(ctx);
-    }
-}
-
-
-/* nginx may try another server; only the last failure is counted as answer */
-
-static void
-ngx_http_strangler_failed(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx)
-{
-    ngx_uint_t                  status;
-    ngx_http_strangler_lane_t  *lane;
-
-    ngx_http_strangler_keep_ctx(ctx);
-
-    status = NGX_HTTP_BAD_GATEWAY;
-
-    if (u->state->header_time != NGX_HTTP_STRANGLER_NO_HEADER) {
-        status = u->headers_in.status_n;
-
-    } else if (u->peer.connection
-               && (u->peer.connection->read->timedout
-                   || u->peer.connection->write->timedout))
-    {
-        status = NGX_HTTP_GATEWAY_TIME_OUT;
-    }
-
-    ctx->pending = 1;
-    ctx->status = (uint16_t) status;
-    ctx->nsec = ngx_http_strangler_now() - ctx->nsec;
-
-    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-        && !ngx_http_strangler_is_stale(u))
-    {
-        lane = ctx->split->arm[ctx->arm].lane;
-        (void) ngx_atomic_fetch_add(&lane->failures, 1);
-    }
-}
-
-
-/*
- * A kept connection that the server had closed meanwhile: nobody's failure,
- * nginx tries once more.
- */
-
-static ngx_uint_t
-ngx_http_strangler_is_stale(ngx_http_upstream_t *u)
-{
-    ngx_peer_connection_t  *pc;
-
-    pc = &u->peer;
-
-    return pc->cached
-           && pc->connection
-           && !pc->connection->read->timedout
-           && !pc->connection->write->timedout
-           && u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER
-           && u->buffer.last == u->buffer.pos;
-}
-
-
-/* at the end of the request, when no other server has answered after all */
-
-void
-ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx)
-{
-    if (ctx->pending) {
-        ctx->pending = 0;
-        ngx_http_strangler_count(ctx, ctx->status, ctx->nsec);
-    }
-}
-
-
-static void
-ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx, ngx_uint_t status,
-    uint64_t nsec)
-{
-    ngx_uint_t                       i;
-    ngx_http_strangler_lane_t       *lane;
-    ngx_http_strangler_main_conf_t  *mcf;
-
-    lane = ctx->split->arm[ctx->arm].lane;
-    mcf = ctx->split->main;
-
-    i = mcf->code[status < sizeof(mcf->code) ? status : 0];
-    (void) ngx_atomic_fetch_add(&lane->code[i], 1);
-
-    if (nsec == 0) {
-        return;
-    }
-
-    for (i = 0; i < NGX_HTTP_STRANGLER_BOUNDS; i++) {
-        if (nsec <= ngx_http_strangler_bounds[i]) {
-            break;
-        }
-    }
-
-    (void) ngx_atomic_fetch_add(&lane->bound[i], 1);
-    (void) ngx_atomic_fetch_add(&lane->nsec, nsec);
-}
-
-
-static uint64_t
-ngx_http_strangler_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 

@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730001
+#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730002
 
 
 static ngx_int_t ngx_http_strangler_init_segment(
@@ -194,7 +194,12 @@ ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t id)
                                        * sizeof(ngx_http_strangler_lane_t));
     }
 
-    return sh->lane[id] ? NGX_OK : NGX_ERROR;
+    if (sh->breaker[id] == NULL) {
+        sh->breaker[id] = ngx_slab_calloc(split->zone->shpool,
+                                        sizeof(ngx_http_strangler_breaker_t));
+    }
+
+    return sh->lane[id] && sh->breaker[id] ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -302,6 +307,36 @@ ngx_http_strangler_lanes(ngx_http_strangler_split_t *split, ngx_uint_t worker)
     for (i = 0; i < split->narms; i++) {
         lane = split->sh->lane[arm[i].id];
         arm[i].lane = &lane[worker % NGX_HTTP_STRANGLER_LANES];
+        arm[i].breaker = split->sh->breaker[arm[i].id];
+    }
+}
+
+
+/* how the tries of an arm have ended */
+
+void
+ngx_http_strangler_tries(ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_tries_t *tries)
+{
+    ngx_uint_t                  i, n;
+    ngx_http_strangler_lane_t  *lane;
+
+    tries->good = 0;
+    tries->failed = 0;
+
+    lane = split->sh->lane[split->arm[arm].id];
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_LANES; i++) {
+
+        tries->failed += lane[i].failures;
+
+        for (n = 0; ngx_http_strangler_codes[n]; n++) {
+            if (ngx_http_strangler_codes[n] < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+                tries->good += lane[i].code[n];
+            }
+        }
+
+        tries->good += lane[i].code[n];
     }
 }
 

@@ -169,6 +169,32 @@ refused("upstream s { keepalive 4; strangler zone=z:512k; $two }", '',
 good("$two keepalive 4;", 'keepalive after');
 
 
+# strangler_breaker
+
+good("$two strangler_breaker;", 'breaker');
+good("$two strangler_breaker failures=1 ratio=0.01 volume=1 window=1s open=100ms"
+    . ' probes=1 recovery=0;', 'breaker: least');
+good("$two strangler_breaker failures=0 ratio=100 volume=1000000 window=1h"
+    . ' open=1h probes=1000000 recovery=1h;', 'breaker: most');
+
+for my $p ('failures=', 'failures=x', 'failures=-1', 'failures=1000001',
+    'ratio=', 'ratio=101', 'ratio=1.001', 'volume=0', 'window=999ms',
+    'window=61m', 'window=x', 'open=99ms', 'open=2h', 'probes=0',
+    'recovery=2h', 'recovery=', 'nothing=1', 'failures')
+{
+    bad("$two strangler_breaker $p;", "invalid parameter \"$p\"", "breaker: $p");
+}
+
+bad("$two strangler_breaker failures=0 ratio=0;",
+    '"strangler_breaker" directive can never open with "failures=0" and "ratio=0"',
+    'breaker that never opens');
+bad("$two strangler_breaker; strangler_breaker;",
+    '"strangler_breaker" directive is duplicate', 'breaker twice');
+refused('upstream s { strangler_breaker; server 127.0.0.1:1; }', '',
+    '"strangler_breaker" directive must come after "strangler"',
+    'breaker without strangler');
+
+
 # strangler_key
 
 good("$two strangler_key \$arg_id;", 'a key');

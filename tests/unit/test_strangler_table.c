@@ -344,6 +344,60 @@ check_keyless(const ngx_http_strangler_weights_t *w)
 }
 
 
+/* weights, what is left of the arms, the effective weights; baseline first */
+
+static const struct {
+    unsigned  weight[3];
+    unsigned  level[3];
+    unsigned  effective[3];
+    int       live;
+} breakers[] = {
+    { { 6000, 3000, 1000 }, { 10000, 10000, 10000 }, { 6000, 3000, 1000 }, 1 },
+    { { 6000, 3000, 1000 }, { 10000, 0, 10000 }, { 9000, 0, 1000 }, 1 },
+    { { 6000, 3000, 1000 }, { 10000, 0, 0 }, { 10000, 0, 0 }, 1 },
+    { { 6000, 3000, 1000 }, { 10000, 5000, 10000 }, { 7500, 1500, 1000 }, 1 },
+    { { 6000, 3000, 1000 }, { 0, 10000, 10000 }, { 0, 7500, 2500 }, 1 },
+    { { 6000, 3000, 1000 }, { 5000, 10000, 10000 }, { 3000, 5250, 1750 }, 1 },
+    { { 6000, 3000, 1000 }, { 0, 0, 10000 }, { 0, 0, 10000 }, 1 },
+    { { 6000, 3000, 1000 }, { 0, 0, 1 }, { 0, 0, 10000 }, 1 },
+    { { 6000, 3000, 1000 }, { 0, 0, 0 }, { 6000, 3000, 1000 }, 0 },
+    { { 9999, 0, 1 }, { 0, 10000, 10000 }, { 0, 0, 10000 }, 1 },
+    { { 10000, 0, 0 }, { 0, 10000, 10000 }, { 10000, 0, 0 }, 0 },
+    { { 10000, 0, 0 }, { 2500, 10000, 10000 }, { 10000, 0, 0 }, 1 },
+    { { 0, 5000, 5000 }, { 10000, 0, 10000 }, { 5000, 0, 5000 }, 1 },
+    { { 0, 5000, 5000 }, { 0, 0, 10000 }, { 0, 0, 10000 }, 1 },
+    { { 1, 3333, 6666 }, { 0, 10000, 10000 }, { 0, 3333, 6667 }, 1 },
+};
+
+
+START_TEST(test_breakers)
+{
+    unsigned                      i, b;
+    uint16_t                      level[NGX_HTTP_STRANGLER_ARMS];
+    ngx_http_strangler_weights_t  w, e;
+
+    /* the baseline is the last arm here */
+
+    memset(&w, 0, sizeof(w));
+    w.narms = 3;
+    w.baseline = 2;
+
+    for (i = 0; i < 3; i++) {
+        b = (i + 2) % 3;
+        w.weight[b] = (uint16_t) breakers[_i].weight[i];
+        level[b] = (uint16_t) breakers[_i].level[i];
+    }
+
+    ck_assert_int_eq(ngx_http_strangler_table_effective(&w, level, &e),
+                     breakers[_i].live);
+
+    for (i = 0; i < 3; i++) {
+        ck_assert_uint_eq(e.weight[(i + 2) % 3], breakers[_i].effective[i]);
+    }
+}
+END_TEST
+
+
 START_TEST(test_keyless_is_exact)
 {
     size_t                         i;
@@ -386,6 +440,8 @@ main(void)
     tcase_add_test(tc, test_ramp_never_returns);
     tcase_add_test(tc, test_three_arms_move_the_fewest);
     tcase_add_test(tc, test_unknown_owners_are_free);
+    tcase_add_loop_test(tc, test_breakers, 0,
+                        sizeof(breakers) / sizeof(breakers[0]));
     tcase_add_test(tc, test_keyless_is_exact);
     suite_add_tcase(suite, tc);
 

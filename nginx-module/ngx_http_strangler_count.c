@@ -1,0 +1,251 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * What has become of a try of an arm's server.  Each try is told to the arm's
+ * breaker; the answer that the client gets is counted once, for the arm that
+ * gave it.
+ */
+
+
+#include "ngx_http_strangler.h"
+
+
+#define NGX_HTTP_STRANGLER_NO_HEADER  ((ngx_msec_t) -1)
+
+
+static void ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t good);
+static ngx_uint_t ngx_http_strangler_is_cut(ngx_http_upstream_t *u);
+static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t status, uint64_t nsec);
+
+
+/* upper bounds of the histogram's buckets, nanoseconds */
+
+const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
+    500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
+    100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
+    10000000000
+};
+
+
+/* nginx goes no further: this is the arm's answer, or the client has gone */
+
+void
+ngx_http_strangler_served(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx)
+{
+    uint64_t    nsec;
+    ngx_uint_t  good, status;
+
+    if (u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER) {
+        ngx_http_strangler_keep_ctx(ctx);
+        ctx->pending = 0;
+        return;
+    }
+
+    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->nsec;
+    status = u->headers_in.status_n;
+
+    ngx_http_strangler_count(ctx, status, nsec);
+    ctx->pending = 0;
+
+    good = status < NGX_HTTP_INTERNAL_SERVER_ERROR
+           && !ngx_http_strangler_is_cut(u);
+
+    ngx_http_strangler_outcome(ctx, good);
+
+    /* error_page and X-Accel-Redirect may follow */
+
+    if (status >= NGX_HTTP_SPECIAL_RESPONSE
+        || u->headers_in.x_accel_redirect)
+    {
+        ngx_http_strangler_keep_ctx(ctx);
+    }
+}
+
+
+/* nginx may try another server; only the last failure is counted as answer */
+
+void
+ngx_http_strangler_failed(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    ngx_http_strangler_keep_ctx(ctx);
+
+    status = NGX_HTTP_BAD_GATEWAY;
+
+    if (u->state->header_time != NGX_HTTP_STRANGLER_NO_HEADER) {
+        status = u->headers_in.status_n;
+
+    } else if (ngx_http_strangler_is_late(u)) {
+        status = NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+
+    if (!ngx_http_strangler_is_stale(u)) {
+        ngx_http_strangler_outcome(ctx,
+                                   status < NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+
+    ctx->pending = 1;
+    ctx->status = (uint16_t) status;
+    ctx->nsec = ngx_http_strangler_now() - ctx->nsec;
+}
+
+
+static void
+ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx, ngx_uint_t good)
+{
+    ngx_http_strangler_split_t  *split;
+
+    split = ctx->split;
+
+    if (!good) {
+        (void) ngx_atomic_fetch_add(&split->arm[ctx->served].lane->failures,
+                                    1);
+    }
+
+    if (!split->breaker.enabled) {
+        return;
+    }
+
+    if (good) {
+        ngx_http_strangler_good(split, ctx->served, ctx->nsec);
+
+    } else {
+        ngx_http_strangler_bad(split, ctx->served, ctx->nsec);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_strangler_is_late(ngx_http_upstream_t *u)
+{
+    ngx_connection_t  *c;
+
+    c = u->peer.connection;
+
+    return c && (c->read->timedout || c->write->timedout);
+}
+
+
+/*
+ * A kept connection that the server had closed meanwhile: nobody's failure,
+ * nginx tries once more.
+ */
+
+ngx_uint_t
+ngx_http_strangler_is_stale(ngx_http_upstream_t *u)
+{
+    return u->peer.cached
+           && u->peer.connection
+           && !ngx_http_strangler_is_late(u)
+           && u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER
+           && u->buffer.last == u->buffer.pos;
+}
+
+
+/* the server broke off in the middle of its answer */
+
+static ngx_uint_t
+ngx_http_strangler_is_cut(ngx_http_upstream_t *u)
+{
+    ngx_event_pipe_t  *p;
+
+    p = u->pipe;
+
+    return p
+           && (p->upstream_error
+               || (p->upstream_eof && !p->upstream_done && p->length > 0));
+}
+
+
+/* at the end of the request, when no other server has answered after all */
+
+void
+ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx)
+{
+    if (ctx->pending) {
+        ctx->pending = 0;
+        ngx_http_strangler_count(ctx, ctx->status, ctx->nsec);
+    }
+}
+
+
+static void
+ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx, ngx_uint_t status,
+    uint64_t nsec)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_strangler_lane_t       *lane;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    lane = ctx->split->arm[ctx->served].lane;
+    mcf = ctx->split->main;
+
+    i = mcf->code[status < sizeof(mcf->code) ? status : 0];
+    (void) ngx_atomic_fetch_add(&lane->code[i], 1);
+
+    if (nsec == 0) {
+        return;
+    }
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_BOUNDS; i++) {
+        if (nsec <= ngx_http_strangler_bounds[i]) {
+            break;
+        }
+    }
+
+    n = NGX_HTTP_STRANGLER_FINE * i;
+    n += (nsec > mcf->fine[n]) + (nsec > mcf->fine[n + 1]);
+
+    (void) ngx_atomic_fetch_add(&lane->bound[n], 1);
+    (void) ngx_atomic_fetch_add(&lane->nsec, nsec);
+}
+
+
+/* the upper bound of a part of a bucket; the last one has none */
+
+uint64_t
+ngx_http_strangler_fine(ngx_uint_t n)
+{
+    uint64_t    low, high;
+    ngx_uint_t  i;
+
+    i = n / NGX_HTTP_STRANGLER_FINE;
+
+    low = i ? ngx_http_strangler_bounds[i - 1] : 0;
+    high = (i < NGX_HTTP_STRANGLER_BOUNDS) ? ngx_http_strangler_bounds[i]
+                                           : 10 * low;
+
+    /* a third and two thirds of the way, on a scale of ratios */
+
+    switch (n % NGX_HTTP_STRANGLER_FINE) {
+
+    case 0:
+        return low + (high - low) * 26 / 100;
+
+    case 1:
+        return low + (high - low) * 59 / 100;
+
+    default:
+        return high;
+    }
+}
+
+
+uint64_t
+ngx_http_strangler_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}

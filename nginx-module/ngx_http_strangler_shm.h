@@ -1,0 +1,196 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * What lies in shared memory.  Worker processes of an old and of a new
+ * configuration use it at the same time, so arms are numbered by their names.
+ */
+
+
+#ifndef NGX_HTTP_STRANGLER_SHM_H_INCLUDED
+#define NGX_HTTP_STRANGLER_SHM_H_INCLUDED
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_strangler_table.h"
+
+
+#define NGX_HTTP_STRANGLER_NAMES        32
+#define NGX_HTTP_STRANGLER_NAME_LEN     16
+#define NGX_HTTP_STRANGLER_SPLIT_LEN    32
+#define NGX_HTTP_STRANGLER_HISTORY      32
+#define NGX_HTTP_STRANGLER_BY_LEN       64
+#define NGX_HTTP_STRANGLER_REASON_LEN   128
+#define NGX_HTTP_STRANGLER_LANES        16
+#define NGX_HTTP_STRANGLER_CODES        32
+#define NGX_HTTP_STRANGLER_BOUNDS       14
+#define NGX_HTTP_STRANGLER_FINE         3
+#define NGX_HTTP_STRANGLER_WINDOW       16
+#define NGX_HTTP_STRANGLER_HASH_LEN     16
+
+#define NGX_HTTP_STRANGLER_BUCKETS                                            \
+    (NGX_HTTP_STRANGLER_FINE * (NGX_HTTP_STRANGLER_BOUNDS + 1))
+
+
+#if (NGX_PTR_SIZE != 8)
+#error the word of a split needs 64 bits
+#endif
+
+
+typedef enum {
+    ngx_http_strangler_pin = 0,
+    ngx_http_strangler_override,
+    ngx_http_strangler_key,
+    ngx_http_strangler_keyless_e,
+    ngx_http_strangler_decided_n
+} ngx_http_strangler_decided_e;
+
+
+/* one row of the history; weights are by number in the segment's names */
+
+typedef struct {
+    uint64_t                        generation;
+    uint64_t                        changed_at;         /* Unix seconds */
+    uint32_t                        arms;               /* bit per name */
+    uint16_t                        weight[NGX_HTTP_STRANGLER_NAMES];
+    u_char                          by_len;
+    u_char                          reason_len;
+    u_char                          by[NGX_HTTP_STRANGLER_BY_LEN];
+    u_char                          reason[NGX_HTTP_STRANGLER_REASON_LEN];
+} ngx_http_strangler_record_t;
+
+
+/* everything that a change replaces at once; record[0] is the present */
+
+typedef struct {
+    u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
+    ngx_uint_t                      nrecords;
+    ngx_http_strangler_record_t     record[NGX_HTTP_STRANGLER_HISTORY];
+    u_char                          slot[NGX_HTTP_STRANGLER_SLOTS];
+} ngx_http_strangler_table_t;
+
+
+typedef struct {
+    u_char                          len;
+    u_char                          data[NGX_HTTP_STRANGLER_NAME_LEN];
+} ngx_http_strangler_name_t;
+
+
+/* a table with the names that its numbers mean: what a state file holds */
+
+typedef struct {
+    ngx_uint_t                      nnames;
+    ngx_http_strangler_name_t       name[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_table_t      table;
+} ngx_http_strangler_image_t;
+
+
+/*
+ * Counters of one arm, one lane; nanoseconds; only ever added to.  Each bucket
+ * of the histogram is kept in three parts, for quantiles.  Failures are tries
+ * that failed, codes are answers; the last code is that of unlisted 5xx.
+ */
+
+typedef struct {
+    ngx_atomic_t                    requests[ngx_http_strangler_decided_n];
+    ngx_atomic_t                    failures;
+    ngx_atomic_t                    nsec;
+    ngx_atomic_t                    bound[NGX_HTTP_STRANGLER_BUCKETS];
+    ngx_atomic_t                    code[NGX_HTTP_STRANGLER_CODES];
+    ngx_atomic_t                    rescued;
+    ngx_atomic_t                    padding[12];
+} ngx_http_strangler_lane_t;
+
+
+/* what has come of the tries of an arm since the zone was made */
+
+typedef struct {
+    ngx_atomic_uint_t               good;
+    ngx_atomic_uint_t               failed;
+} ngx_http_strangler_tries_t;
+
+
+/* these counters at one time; at is 0 while the row is being written */
+
+typedef struct {
+    ngx_atomic_t                    at;
+    ngx_atomic_t                    a;
+    ngx_atomic_t                    b;
+} ngx_http_strangler_row_t;
+
+
+/* the last rows, written in turn by one process, read by all */
+
+typedef struct {
+    ngx_atomic_t                    head;
+    ngx_http_strangler_row_t        row[NGX_HTTP_STRANGLER_WINDOW];
+} ngx_http_strangler_window_t;
+
+
+/*
+ * The breaker of an arm.  The word is all that the others need: state, cause,
+ * times that it was opened in succession, share of recovery and when that
+ * began.  It changes by compare and swap, so that one process makes, and logs,
+ * each step.  The other fields help to decide on the next one.
+ */
+
+typedef struct {
+    ngx_atomic_t                    word;
+    ngx_atomic_t                    in_a_row;
+    ngx_atomic_t                    sent;           /* probes */
+    ngx_atomic_t                    passed;
+    ngx_atomic_t                    opened;         /* times, ever */
+    ngx_atomic_t                    cause_failed;   /* seen when it opened */
+    ngx_atomic_t                    cause_total;
+    ngx_http_strangler_row_t        base;           /* count from here on */
+    ngx_http_strangler_window_t     window;
+} ngx_http_strangler_breaker_t;
+
+
+/*
+ * A split in shared memory.  "word" is generation << 1 | number of the valid
+ * table.  Whoever changes weights fills the other table and then stores the
+ * word, so a reader that finds the same word before and after its copy has
+ * a whole table.  Names are only appended, hence old worker processes may go
+ * on with their numbers after a reload.
+ */
+
+typedef struct ngx_http_strangler_sh_s  ngx_http_strangler_sh_t;
+
+struct ngx_http_strangler_sh_s {
+    ngx_atomic_t                    word;
+    ngx_atomic_t                    effect;     /* changes with a breaker */
+    ngx_http_strangler_sh_t        *next;
+    size_t                          name_len;
+    u_char                          name[NGX_HTTP_STRANGLER_SPLIT_LEN];
+    ngx_atomic_t                    tick;       /* the last one, ms */
+    ngx_atomic_t                    write_failed;
+    u_char                          padding0[128];
+
+    ngx_atomic_t                    keyless;
+    u_char                          padding1[128];
+
+    ngx_atomic_t                    overrides_ignored;
+    u_char                          padding2[128];
+
+    ngx_atomic_t                    nnames;
+    ngx_http_strangler_name_t       arm[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_lane_t      *lane[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
+
+    ngx_http_strangler_table_t      table[2];
+};
+
+
+typedef struct {
+    ngx_uint_t                      magic;
+    ngx_uint_t                      size;       /* of a split */
+    ngx_http_strangler_sh_t        *splits;
+} ngx_http_strangler_segment_t;
+
+
+#endif /* NGX_HTTP_STRANGLER_SHM_H_INCLUDED */

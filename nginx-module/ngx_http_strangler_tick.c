@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Every worker process has a timer; the first one in a tenth of a second does
+ * what is to be done as time passes.  So there is no leader that could die.
+ */
+
+
+#include "ngx_http_strangler.h"
+
+
+#define NGX_HTTP_STRANGLER_TICK  100
+
+
+static void ngx_http_strangler_tick_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_strangler_tick_mine(ngx_http_strangler_sh_t *sh);
+
+
+void
+ngx_http_strangler_tick(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf)
+{
+    ngx_event_t  *ev;
+
+    ev = &mcf->tick;
+
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ev->handler = ngx_http_strangler_tick_handler;
+    ev->data = mcf;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    ngx_add_timer(ev, NGX_HTTP_STRANGLER_TICK);
+}
+
+
+static void
+ngx_http_strangler_tick_handler(ngx_event_t *ev)
+{
+    ngx_http_strangler_main_conf_t *mcf = ev->data;
+
+    ngx_uint_t                    i;
+    ngx_http_strangler_split_t  **split;
+
+    if (ngx_exiting || ngx_terminate) {
+        return;
+    }
+
+    split = mcf->splits.elts;
+
+    for (i = 0; i < mcf->splits.nelts; i++) {
+
+        if (!split[i]->breaker.enabled) {
+            continue;
+        }
+
+        if (ngx_http_strangler_tick_mine(split[i]->sh)) {
+            ngx_http_strangler_breaker_tick(split[i]);
+        }
+
+        ngx_http_strangler_effect(split[i]);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_STRANGLER_TICK);
+}
+
+
+/* a clock that went back makes it ours at once */
+
+static ngx_uint_t
+ngx_http_strangler_tick_mine(ngx_http_strangler_sh_t *sh)
+{
+    ngx_atomic_uint_t  last;
+
+    last = sh->tick;
+
+    return (ngx_atomic_uint_t) ngx_current_msec - last
+           >= NGX_HTTP_STRANGLER_TICK - 5
+           && ngx_atomic_cmp_set(&sh->tick, last, ngx_current_msec);
+}
