@@ -16,7 +16,7 @@
  *     check     the configuration      change    one change of weights
  *     breaker   of failing arms        tick      timer of worker processes
  *     protect   directives of both     window    counters as they were
- *     count     what became of tries
+ *     count     what became of tries   rescue    by the baseline
  *     location  directives of locations
  */
 
@@ -154,6 +154,18 @@ typedef struct {
 
 
 typedef struct {
+    ngx_uint_t                      mask;           /* as nginx has it */
+    ngx_uint_t                      budget;         /* per 10000 requests */
+    ngx_uint_t                      floor;
+    unsigned                        enabled:1;
+    unsigned                        manual:1;       /* by error_page */
+} ngx_http_strangler_rescue_conf_t;
+
+
+typedef struct ngx_http_strangler_copies_s  ngx_http_strangler_copies_t;
+
+
+typedef struct {
     ngx_http_strangler_local_t     *local;
     ngx_http_strangler_sh_t        *sh;
 
@@ -161,6 +173,9 @@ typedef struct {
     ngx_http_strangler_value_t      key[NGX_HTTP_STRANGLER_KEYS];
     ngx_http_strangler_override_t   override;
     ngx_http_strangler_breaker_conf_t  breaker;
+    ngx_http_strangler_rescue_conf_t   rescue;
+    ngx_http_strangler_copies_t    *copies;
+    ngx_pool_t                     *pool;
 
     ngx_uint_t                      narms;
     ngx_uint_t                      baseline;
@@ -213,6 +228,13 @@ struct ngx_http_strangler_ctx_s {
     unsigned                        decided:3;
     unsigned                        kept:1;
     unsigned                        pending:1;      /* failed, not counted */
+    unsigned                        rescuable:1;    /* one try in reserve */
+    unsigned                        replay:1;       /* may be sent twice */
+    unsigned                        switching:1;    /* to the baseline */
+    unsigned                        rescued:1;
+    unsigned                        failed:1;       /* for error_page: */
+    unsigned                        sent:1;
+    unsigned                        allowed:1;
 };
 
 
@@ -283,6 +305,8 @@ char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
     ngx_http_strangler_value_t *value);
 char *ngx_http_strangler_conf_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_strangler_conf_rescue(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
 ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
@@ -330,6 +354,21 @@ ngx_int_t ngx_http_strangler_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 ngx_http_strangler_ctx_t *ngx_http_strangler_upstream_ctx(
     ngx_http_request_t *r);
+
+/* rescue */
+
+void ngx_http_strangler_rescue_init(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_rescue_next(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx, ngx_uint_t stale);
+ngx_uint_t ngx_http_strangler_rescue_busy(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+ngx_uint_t ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split);
+ngx_int_t ngx_http_strangler_mark(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_unmark(ngx_http_request_t *r);
 
 /* count */
 

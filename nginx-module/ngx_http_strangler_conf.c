@@ -61,6 +61,8 @@ ngx_http_strangler_conf_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    split->pool = cf->pool;
+
     if (ngx_http_strangler_conf_parameters(cf, split) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }

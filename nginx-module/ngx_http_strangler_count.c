@@ -19,6 +19,8 @@
 
 static void ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx,
     ngx_uint_t good);
+static void ngx_http_strangler_defer(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx, ngx_uint_t status, uint64_t nsec);
 static ngx_uint_t ngx_http_strangler_is_cut(ngx_http_upstream_t *u);
 static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
     ngx_uint_t status, uint64_t nsec);
@@ -39,8 +41,9 @@ void
 ngx_http_strangler_served(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx)
 {
-    uint64_t    nsec;
-    ngx_uint_t  good, status;
+    uint64_t                    nsec;
+    ngx_uint_t                  good, status;
+    ngx_http_strangler_lane_t  *lane;
 
     if (u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER) {
         ngx_http_strangler_keep_ctx(ctx);
@@ -48,16 +51,29 @@ ngx_http_strangler_served(ngx_http_upstream_t *u,
         return;
     }
 
-    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->nsec;
     status = u->headers_in.status_n;
-
-    ngx_http_strangler_count(ctx, status, nsec);
-    ctx->pending = 0;
-
     good = status < NGX_HTTP_INTERNAL_SERVER_ERROR
            && !ngx_http_strangler_is_cut(u);
 
     ngx_http_strangler_outcome(ctx, good);
+
+    nsec = u->upgrade ? 0 : ngx_http_strangler_now() - ctx->nsec;
+
+    if (ctx->split->rescue.manual && u->conf->intercept_errors
+        && status >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        ngx_http_strangler_defer(u, ctx, status, nsec);
+        ngx_http_strangler_keep_ctx(ctx);
+        return;
+    }
+
+    ngx_http_strangler_count(ctx, status, nsec);
+    ctx->pending = 0;
+
+    if (ctx->rescued) {
+        lane = ctx->split->arm[ctx->arm].lane;
+        (void) ngx_atomic_fetch_add(&lane->rescued, 1);
+    }
 
     /* error_page and X-Accel-Redirect may follow */
 
@@ -93,9 +109,26 @@ ngx_http_strangler_failed(ngx_http_upstream_t *u,
                                    status < NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 
+    ngx_http_strangler_defer(u, ctx, status,
+                             ngx_http_strangler_now() - ctx->nsec);
+
+    if (ctx->rescued) {
+        ngx_http_strangler_unmark(ctx->request);
+    }
+}
+
+
+/* another server may answer yet */
+
+static void
+ngx_http_strangler_defer(ngx_http_upstream_t *u, ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t status, uint64_t nsec)
+{
     ctx->pending = 1;
+    ctx->failed = 1;
+    ctx->sent |= u->request_sent;
     ctx->status = (uint16_t) status;
-    ctx->nsec = ngx_http_strangler_now() - ctx->nsec;
+    ctx->nsec = nsec;
 }
 
 
@@ -109,6 +142,14 @@ ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx, ngx_uint_t good)
     if (!good) {
         (void) ngx_atomic_fetch_add(&split->arm[ctx->served].lane->failures,
                                     1);
+
+        if (split->rescue.enabled && split->sh->rescue_out
+            && !ctx->rescuable && !split->rescue.manual
+            && ctx->served != split->baseline
+            && ctx->decided != ngx_http_strangler_pin)
+        {
+            (void) ngx_atomic_fetch_add(&split->sh->rescue_spent, 1);
+        }
     }
 
     if (!split->breaker.enabled) {

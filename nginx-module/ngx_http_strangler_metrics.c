@@ -45,6 +45,12 @@ static void ngx_http_strangler_metric_failures(
 static void ngx_http_strangler_metric_state(
     ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_rescued(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_refused(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_metric_opened(
     ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_out_t *out);
@@ -67,6 +73,14 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
     { "failures_total", "counter",
       "Tries that failed, by the arm that was tried.",
       ngx_http_strangler_metric_failures, NULL },
+
+    { "rescued_total", "counter",
+      "Requests that an arm failed and the baseline answered.",
+      ngx_http_strangler_metric_rescued, NULL },
+
+    { "rescues_refused_total", "counter",
+      "Requests that an arm failed and nobody else was asked, and why.",
+      NULL, ngx_http_strangler_metric_refused },
 
     { "breaker_state", "gauge",
       "1 for the state that the breaker of an arm is in.",
@@ -233,6 +247,42 @@ ngx_http_strangler_metric_failures(ngx_http_strangler_split_t *split,
     ngx_http_strangler_out(out, "ficus_split_failures_total{split=\"%V\","
                            "arm=\"%V\"} %uA\n", &split->name,
                            &split->arm[arm].name, tries.failed);
+}
+
+
+static void
+ngx_http_strangler_metric_rescued(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_lane_t  sum;
+
+    if (arm == split->baseline) {
+        return;
+    }
+
+    ngx_http_strangler_sum(split, arm, &sum);
+
+    ngx_http_strangler_out(out, "ficus_split_rescued_total{split=\"%V\","
+                           "from=\"%V\",to=\"%V\"} %uA\n", &split->name,
+                           &split->arm[arm].name,
+                           &split->arm[split->baseline].name, sum.rescued);
+}
+
+
+static void
+ngx_http_strangler_metric_refused(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_sh_t  *sh;
+
+    sh = split->sh;
+
+    ngx_http_strangler_out(out, "ficus_split_rescues_refused_total{"
+                           "split=\"%V\",why=\"budget\"} %uA\n"
+                           "ficus_split_rescues_refused_total{"
+                           "split=\"%V\",why=\"unsafe\"} %uA\n",
+                           &split->name, sh->rescue_spent, &split->name,
+                           sh->rescue_unsafe);
 }
 
 

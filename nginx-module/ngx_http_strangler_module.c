@@ -56,6 +56,13 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_rescue"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_http_strangler_conf_rescue,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("strangler_pin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -370,7 +377,7 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
         ngx_http_strangler_refresh(split[i]);
 
         files += (split[i]->state_file.len != 0);
-        ticks += split[i]->breaker.enabled;
+        ticks += split[i]->breaker.enabled || split[i]->rescue.enabled;
     }
 
     if (ticks && ngx_process != NGX_PROCESS_HELPER) {

@@ -101,6 +101,12 @@ ngx_http_strangler_add_ctx(ngx_http_request_t *r,
     ctx->served = NGX_HTTP_STRANGLER_NONE;
     ctx->kept = 0;
     ctx->pending = 0;
+    ctx->rescuable = 0;
+    ctx->switching = 0;
+    ctx->rescued = 0;
+    ctx->failed = 0;
+    ctx->sent = 0;
+    ctx->allowed = 0;
 
     ctx->next = ngx_http_get_module_ctx(r, ngx_http_strangler_module);
     ngx_http_set_ctx(r, ctx, ngx_http_strangler_module);

@@ -55,6 +55,11 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
         return ctx;
     }
 
+    if (ctx && ctx->allowed && arm == (ngx_int_t) split->baseline) {
+        ctx->switching = 1;
+        return ctx;
+    }
+
     if (split->local->word != split->sh->word
         || split->local->effect != split->sh->effect)
     {

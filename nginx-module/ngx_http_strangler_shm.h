@@ -175,6 +175,11 @@ struct ngx_http_strangler_sh_s {
     u_char                          padding1[128];
 
     ngx_atomic_t                    overrides_ignored;
+    ngx_atomic_t                    rescues;        /* that were begun */
+    ngx_atomic_t                    rescue_out;     /* of budget */
+    ngx_atomic_t                    rescue_spent;   /* not begun for that */
+    ngx_atomic_t                    rescue_unsafe;
+    ngx_http_strangler_window_t     rescue_window;
     u_char                          padding2[128];
 
     ngx_atomic_t                    nnames;

@@ -107,11 +107,12 @@ ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
                            "\"configured\":%ui.%02ui,"
                            "\"effective\":%ui.%02ui,\"slots\":%ui,"
                            "\"state\":\"%V\",\"requests\":%ui,"
-                           "\"failures\":%uA,\"state_reason\":",
+                           "\"failures\":%uA,\"rescued\":%uA,"
+                           "\"state_reason\":",
                            &arm->name, weight / 100, weight % 100,
                            effective / 100, effective % 100, slots,
            &ngx_http_strangler_state_names[ngx_http_strangler_state(split, i)],
-                           requests, sum.failures);
+                           requests, sum.failures, sum.rescued);
 
     ngx_http_strangler_show_cause(split, i, out);
 }

@@ -44,7 +44,7 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
 {
     ngx_http_strangler_main_conf_t *mcf = ev->data;
 
-    ngx_uint_t                    i;
+    ngx_uint_t                    i, mine;
     ngx_http_strangler_split_t  **split;
 
     if (ngx_exiting || ngx_terminate) {
@@ -55,15 +55,19 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
 
     for (i = 0; i < mcf->splits.nelts; i++) {
 
-        if (!split[i]->breaker.enabled) {
-            continue;
+        mine = ngx_http_strangler_tick_mine(split[i]->sh);
+
+        if (mine && split[i]->rescue.enabled) {
+            ngx_http_strangler_rescue_tick(split[i]);
         }
 
-        if (ngx_http_strangler_tick_mine(split[i]->sh)) {
+        if (mine && split[i]->breaker.enabled) {
             ngx_http_strangler_breaker_tick(split[i]);
         }
 
-        ngx_http_strangler_effect(split[i]);
+        if (split[i]->breaker.enabled) {
+            ngx_http_strangler_effect(split[i]);
+        }
     }
 
     ngx_add_timer(ev, NGX_HTTP_STRANGLER_TICK);

@@ -8,6 +8,10 @@
 
 
 static ngx_int_t ngx_http_strangler_enter(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx, ngx_uint_t arm);
+static ngx_int_t ngx_http_strangler_switch(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+static ngx_int_t ngx_http_strangler_other_get(ngx_peer_connection_t *pc,
     ngx_http_strangler_ctx_t *ctx);
 static ngx_http_strangler_peer_t *ngx_http_strangler_other_peer(
     ngx_http_request_t *r, ngx_http_strangler_peer_t *peer);
@@ -37,7 +41,6 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
     ngx_http_strangler_ctx_t       *ctx;
-    ngx_http_upstream_srv_conf_t   *arm;
     ngx_http_strangler_srv_conf_t  *scf;
 
     scf = ngx_http_conf_upstream_srv_conf(us, ngx_http_strangler_module);
@@ -47,32 +50,47 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ctx->rescuable = 0;
+
+    if (ctx->switching) {
+        return ngx_http_strangler_switch(r, ctx);
+    }
+
     if (ctx->pending) {
         ngx_http_strangler_count_failure(ctx);
     }
 
-    arm = scf->split->arm[ctx->arm].uscf;
-
-    /* round robin takes a peer.data that it finds for its own */
-
-    r->upstream->peer.data = NULL;
-
-    if (arm->peer.init(r, arm) != NGX_OK) {
+    if (ngx_http_strangler_enter(r, ctx, ctx->arm) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_strangler_enter(r, ctx);
+    if (scf->split->rescue.enabled && ctx->arm != scf->split->baseline) {
+        ngx_http_strangler_rescue_init(r, ctx);
+    }
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t arm)
 {
-    ngx_http_upstream_t        *u;
-    ngx_http_strangler_peer_t  *peer;
+    ngx_http_upstream_t           *u;
+    ngx_http_strangler_peer_t     *peer;
+    ngx_http_upstream_srv_conf_t  *uscf;
 
     u = r->upstream;
-    peer = &ctx->split->arm[ctx->arm].peer;
+    peer = &ctx->split->arm[arm].peer;
+    uscf = ctx->split->arm[arm].uscf;
+
+    /* round robin takes a peer.data that it finds for its own */
+
+    u->peer.data = NULL;
+
+    if (uscf->peer.init(r, uscf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (peer->get != u->peer.get
         || peer->free != u->peer.free
@@ -90,6 +108,7 @@ ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 
     ctx->peer = peer;
     ctx->data = u->peer.data;
+    ctx->served = (uint8_t) arm;
 
     u->peer.data = ctx;
     u->peer.get = ngx_http_strangler_get_peer;
@@ -105,6 +124,46 @@ ngx_http_strangler_enter(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
     if (peer->notify) {
         u->peer.notify = ngx_http_strangler_notify;
     }
+
+    return NGX_OK;
+}
+
+
+/* the baseline takes the place of the arm that has failed */
+
+static ngx_int_t
+ngx_http_strangler_switch(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_uint_t            tries;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    ctx->switching = 0;
+    ctx->pending = 0;
+
+    if (ngx_http_strangler_enter(r, ctx, ctx->split->baseline) != NGX_OK
+        || ngx_http_strangler_mark(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    tries = u->conf->next_upstream_tries;
+
+    if (!ctx->allowed && tries) {
+
+        /* in the copy there is one more than in the location */
+
+        u->peer.tries = ngx_min(u->peer.tries, tries - 1);
+    }
+
+#if (NGX_HTTP_CACHE)
+
+    /* it might be taken for the arm's answer later on */
+
+    u->cacheable = 0;
+
+#endif
 
     return NGX_OK;
 }
@@ -144,10 +203,14 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
-    ngx_int_t             rc;
-    ngx_http_upstream_t  *u;
+    ngx_int_t  rc;
 
-    ctx->served = ctx->arm;
+    if (ctx->switching
+        && ngx_http_strangler_switch(ctx->request, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ctx->nsec = ngx_http_strangler_now();
 
     rc = ctx->peer->get(pc, ctx->data);
@@ -156,13 +219,29 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
 
         /* no peer, hence no call of free */
 
-        u = (ngx_http_upstream_t *) ((u_char *) pc
-                                   - offsetof(ngx_http_upstream_t, peer));
+        ngx_http_strangler_failed(ctx->request->upstream, ctx);
 
-        ngx_http_strangler_failed(u, ctx);
+        if (rc == NGX_BUSY && ctx->rescuable) {
+            return ngx_http_strangler_other_get(pc, ctx);
+        }
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_other_get(ngx_peer_connection_t *pc,
+    ngx_http_strangler_ctx_t *ctx)
+{
+    if (!ngx_http_strangler_rescue_busy(ctx->request, ctx)) {
+        pc->tries = 0;
+        return NGX_BUSY;
+    }
+
+    ctx->switching = 1;
+
+    return ngx_http_strangler_get_peer(pc, ctx);
 }
 
 
@@ -172,19 +251,30 @@ ngx_http_strangler_free_peer(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
+    ngx_uint_t            stale;
     ngx_http_upstream_t  *u;
 
-    u = (ngx_http_upstream_t *) ((u_char *) pc
-                               - offsetof(ngx_http_upstream_t, peer));
+    u = ctx->request->upstream;
 
     if (state == 0) {
         ngx_http_strangler_served(u, ctx);
+        ctx->peer->free(pc, ctx->data, state);
+        return;
+    }
 
-    } else {
-        ngx_http_strangler_failed(u, ctx);
+    stale = ngx_http_strangler_is_stale(u);
+
+    ngx_http_strangler_failed(u, ctx);
+
+    if (ctx->rescuable) {
+        pc->tries--;
     }
 
     ctx->peer->free(pc, ctx->data, state);
+
+    if (ctx->rescuable) {
+        ngx_http_strangler_rescue_next(ctx->request, ctx, stale);
+    }
 }
 
 

@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_strangler_bucket_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_strangler_generation_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_strangler_rescue_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static const ngx_http_strangler_variable_t  ngx_http_strangler_variables[] = {
@@ -42,6 +44,7 @@ static const ngx_http_strangler_variable_t  ngx_http_strangler_variables[] = {
     { ngx_string("_decided"), ngx_http_strangler_decided_variable },
     { ngx_string("_bucket"), ngx_http_strangler_bucket_variable },
     { ngx_string("_generation"), ngx_http_strangler_generation_variable },
+    { ngx_string("_rescue"), ngx_http_strangler_rescue_variable },
 
     { ngx_null_string, NULL }
 };
@@ -209,7 +212,7 @@ ngx_http_strangler_served_variable(ngx_http_request_t *r,
 
     arm = ctx->served;
 
-    if (arm == NGX_HTTP_STRANGLER_NONE) {
+    if (arm == NGX_HTTP_STRANGLER_NONE || ctx->pending) {
         arm = ctx->arm;
     }
 
@@ -291,4 +294,24 @@ ngx_http_strangler_generation_variable(ngx_http_request_t *r,
     }
 
     return ngx_http_strangler_variable_uint(r, v, ctx->generation);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_rescue_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_strangler_split_t *split = (ngx_http_strangler_split_t *) data;
+
+    ngx_http_strangler_ctx_t  *ctx;
+
+    ctx = ngx_http_strangler_find_ctx(r, split);
+
+    if (ctx == NULL || !ngx_http_strangler_rescue_allowed(r, ctx)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_strangler_variable_str(v,
+                                           &split->arm[split->baseline].name);
 }

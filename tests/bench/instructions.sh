@@ -9,7 +9,8 @@
 # symbols, since how often it turns is the machine's business.  Exits with 1
 # when a split adds more than MAX.
 #
-# Usage: instructions.sh [MAX]; FICUS_NGINX and FICUS_MODULE name what to run.
+# Usage: instructions.sh [MAX]; FICUS_NGINX and FICUS_MODULE name what to run,
+# FICUS_KEY is the key, FICUS_SPLIT more directives of the split.
 
 set -eu
 
@@ -113,14 +114,14 @@ count() {
     pids="$pids $gateway"
     reached $((port + 1))
 
-    curl -s -o /dev/null -H "Cookie: uid=user-4711" \
+    curl -s -o /dev/null -H "Cookie: uid=${FICUS_KEY:-user-4711}" \
         "http://127.0.0.1:$((port + 1))/$1?n=[1-$2]"
 
     kill -QUIT "$gateway"
     wait "$gateway" || :
 
     callgrind_annotate --threshold=100 --inclusive=no --tree=none \
-        --show-percs=no "$dir/callgrind.out" 2> /dev/null \
+        --show-percs=no --auto=no "$dir/callgrind.out" 2> /dev/null \
     | awk '
         /PROGRAM TOTALS/ { gsub(",", "", $1); total = $1 }
         /:(ngx_epoll_|ngx_process_events|ngx_event_(expire|find|process|no)|ngx_time_update|ngx_monotonic|ngx_single_process|.*epoll_wait|.*clock_gettime|.*gettimeofday)/ {

@@ -195,6 +195,31 @@ refused('upstream s { strangler_breaker; server 127.0.0.1:1; }', '',
     'breaker without strangler');
 
 
+# strangler_rescue
+
+good("$two strangler_rescue;", 'rescue');
+good("$two strangler_rescue error timeout invalid_header http_500 http_502"
+    . ' http_503 http_504 http_403 http_404 http_429 budget=0 floor=0;',
+    'rescue: all');
+good("$two strangler_rescue http_503 budget=100 floor=1000000;", 'rescue: most');
+good("$two strangler_rescue manual budget=12.34 floor=1;", 'rescue: manual');
+
+for my $p ('http_501', 'non_idempotent', 'off', 'budget=', 'budget=101',
+    'budget=x', 'floor=-1', 'floor=', 'floor=1000001', 'manually')
+{
+    bad("$two strangler_rescue $p;", "invalid parameter \"$p\"", "rescue: $p");
+}
+
+bad("$two strangler_rescue manual http_503;",
+    '"strangler_rescue" directive has failures, which "error_page" tells with "manual"',
+    'rescue: manual with failures');
+bad("$two strangler_rescue; strangler_rescue;",
+    '"strangler_rescue" directive is duplicate', 'rescue twice');
+refused('upstream s { strangler_rescue; server 127.0.0.1:1; }', '',
+    '"strangler_rescue" directive must come after "strangler"',
+    'rescue without strangler');
+
+
 # strangler_key
 
 good("$two strangler_key \$arg_id;", 'a key');

@@ -125,6 +125,8 @@ my %types = $r->{body} =~ /^# TYPE (\S+) (\S+)$/mg;
 is_deeply(\%types, {
     ficus_split_requests_total => 'counter',
     ficus_split_failures_total => 'counter',
+    ficus_split_rescued_total => 'counter',
+    ficus_split_rescues_refused_total => 'counter',
     ficus_split_breaker_state => 'gauge',
     ficus_split_breaker_opened_total => 'counter',
     ficus_split_weight => 'gauge',

@@ -18,14 +18,17 @@ package Ficus::Backend;
 #     status=N        answer N
 #     sleep=S         answer after S seconds, serving others meanwhile
 #     close           close the connection and answer nothing
-#     echo            the body is JSON: arm, method, uri, length (of the body)
-#                     and headers (lower case); for FastCGI params (as sent)
-#                     in the place of headers
+#     echo            the body is JSON: arm, method, uri, length and sha1 (of
+#                     the body) and headers (lower case); for FastCGI params (as
+#                     sent) in the place of headers
+#     cut             send half of the body and close the connection
+#     garbage         send a header that is none
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
+use Digest::SHA qw(sha1_hex);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -153,7 +156,9 @@ sub _answer {
 
     if ($do->{echo}) {
         my %echo = (arm => $name, %$request);
-        delete $echo{$_} for qw(id keep), $request->{params} ? 'headers' : ();
+        delete $echo{$_} for qw(id keep body),
+            $request->{params} ? 'headers' : ();
+        $echo{sha1} = sha1_hex($request->{body});
         $body = $json->encode(\%echo);
         $type = 'application/json';
     }
@@ -170,9 +175,12 @@ sub _answer {
         ? _fastcgi_output($request->{id}, "Status: $status\r\n$head$body")
         : "HTTP/1.1 $status Told\r\n$head$body";
 
+    $bytes = substr $bytes, 0, length($bytes) - 3 if $do->{cut};
+    $bytes = "HTTP/1.1 200 OK\r\n\0\r\n\r\n" if $do->{garbage};
+
     syswrite $c->{socket}, $bytes;
 
-    if (!$request->{keep}) {
+    if (!$request->{keep} || $do->{cut} || $do->{garbage}) {
         $c->{gone} = 1;
     }
 }
@@ -194,6 +202,7 @@ sub _http_input {
     $c->{in} = substr $rest, $length;
 
     return {
+        body => substr($rest, 0, $length),
         method => $method,
         uri => $uri,
         headers => \%headers,
@@ -221,7 +230,7 @@ sub _fastcgi_input {
         if ($type == 1) {
             my (undef, $flags) = unpack 'n C', $content;
             $c->{request} = { id => $id, keep => $flags & 1, raw => '',
-                length => 0 };
+                body => '', length => 0 };
 
         } elsif ($type == 2) {
             $c->{gone} = 1;
@@ -232,6 +241,7 @@ sub _fastcgi_input {
 
         } elsif ($type == 5 && $length) {
             $c->{request}{length} += $length;
+            $c->{request}{body} .= substr $content, 0, $length;
 
         } elsif ($type == 5) {
             return _fastcgi_request(delete $c->{request});
