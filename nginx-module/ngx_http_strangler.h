@@ -18,6 +18,7 @@
  *     protect   directives of both     window    counters as they were
  *     count     what became of tries   rescue    by the baseline
  *     location  directives of locations
+ *     history   the file of all changes
  */
 
 
@@ -34,6 +35,7 @@
 #define NGX_HTTP_STRANGLER_KEYS         8
 
 #define NGX_HTTP_STRANGLER_FILE_MAX     65536
+#define NGX_HTTP_STRANGLER_LINE_MAX     2048
 
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
@@ -187,7 +189,9 @@ typedef struct {
     ngx_str_t                       state_dir;
     ngx_str_t                       state_file;
     ngx_str_t                       temp_file;
+    ngx_str_t                       history_file;
     u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
+    u_char                          chain[NGX_HTTP_STRANGLER_SHA256_LEN];
     ngx_http_strangler_seen_t       seen;
 
     ngx_http_strangler_zone_t      *zone;
@@ -368,7 +372,7 @@ ngx_uint_t ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
 void ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split);
 ngx_int_t ngx_http_strangler_mark(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_unmark(ngx_http_request_t *r);
+void ngx_http_strangler_remark(ngx_http_request_t *r, ngx_uint_t on);
 
 /* count */
 
@@ -459,6 +463,8 @@ void ngx_http_strangler_hash(ngx_http_strangler_split_t *split);
 
 size_t ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, u_char *buf, u_char *end);
+u_char *ngx_http_strangler_escape(u_char *p, u_char *end, u_char *data,
+    size_t len);
 ngx_int_t ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
     ngx_http_strangler_image_t *image);
 
@@ -471,6 +477,20 @@ ngx_int_t ngx_http_strangler_read(ngx_http_strangler_split_t *split,
     ngx_http_strangler_image_t *image, ngx_log_t *log);
 ngx_int_t ngx_http_strangler_write(ngx_http_strangler_split_t *split,
     ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
+
+/* history */
+
+u_char *ngx_http_strangler_record_text(ngx_http_strangler_sh_t *sh,
+    ngx_http_strangler_record_t *record, ngx_uint_t hash, u_char *p,
+    u_char *end);
+void ngx_http_strangler_chain(ngx_http_strangler_sh_t *sh,
+    ngx_http_strangler_record_t *record, u_char *previous);
+ngx_int_t ngx_http_strangler_append(ngx_http_strangler_split_t *split,
+    ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
+ngx_int_t ngx_http_strangler_check_line(u_char *p, u_char *end, u_char *hash,
+    uint64_t *generation);
+uint64_t ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
+    u_char *hash, ngx_log_t *log);
 
 /* watch */
 

@@ -12,6 +12,7 @@
  *     api     which call, and its end    json  values of the body
  *     guard   who may call               show  what GET answers
  *     change  makes it durable           put   what a change asks for
+ *     verify  the chain of the history
  */
 
 
@@ -129,6 +130,7 @@ ngx_int_t ngx_http_strangler_answer(ngx_http_strangler_call_t *call);
 
 ngx_int_t ngx_http_strangler_guard(ngx_http_strangler_call_t *call);
 ngx_int_t ngx_http_strangler_guard_change(ngx_http_strangler_call_t *call);
+ngx_int_t ngx_http_strangler_is_reason(ngx_str_t *reason);
 ngx_int_t ngx_http_strangler_if_match(ngx_str_t *header, uint64_t generation);
 
 /* body */
@@ -161,6 +163,10 @@ ngx_int_t ngx_http_strangler_show_explain(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
 ngx_int_t ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
+
+/* verify */
+
+ngx_int_t ngx_http_strangler_verify(ngx_http_strangler_call_t *call);
 
 /* put */
 

@@ -12,6 +12,8 @@ static void ngx_http_strangler_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_collect(ngx_http_strangler_call_t *call);
 static ngx_int_t ngx_http_strangler_body_done(
     ngx_http_strangler_call_t *call);
+static ngx_int_t ngx_http_strangler_body_reason(
+    ngx_http_strangler_call_t *call, struct json_object *body);
 
 
 /*
@@ -171,7 +173,11 @@ ngx_http_strangler_body_done(ngx_http_strangler_call_t *call)
                                           call->detail);
     }
 
-    rc = call->route->parse(call, body);
+    rc = ngx_http_strangler_body_reason(call, body);
+
+    if (rc == NGX_OK) {
+        rc = call->route->parse(call, body);
+    }
 
     json_object_put(body);
 
@@ -185,4 +191,58 @@ ngx_http_strangler_body_done(ngx_http_strangler_call_t *call)
     }
 
     return ngx_http_strangler_change(call);
+}
+
+
+/* the member "reason", which says the same as X-Reason, is taken out */
+
+static ngx_int_t
+ngx_http_strangler_body_reason(ngx_http_strangler_call_t *call,
+    struct json_object *body)
+{
+    ngx_str_t            reason;
+    struct json_object  *value;
+
+    if (!json_object_object_get_ex(body, "reason", &value)
+        || ngx_http_strangler_find_arm(call->split, (u_char *) "reason",
+                                       sizeof("reason") - 1)
+           != NGX_DECLINED)
+    {
+        return NGX_OK;
+    }
+
+    if (!json_object_is_type(value, json_type_string)) {
+        goto invalid;
+    }
+
+    reason.len = (size_t) json_object_get_string_len(value);
+    reason.data = ngx_pnalloc(call->request->pool, reason.len + 1);
+    if (reason.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(reason.data, json_object_get_string(value), reason.len);
+
+    if (ngx_http_strangler_is_reason(&reason) != NGX_OK) {
+        goto invalid;
+    }
+
+    if (call->reason.len == 0) {
+        call->reason = reason;
+    }
+
+    json_object_object_del(body, "reason");
+
+    return NGX_OK;
+
+invalid:
+
+    ngx_str_set(&reason, "reason");
+
+    (void) ngx_http_strangler_add_error(call, &reason, "reason",
+                                        "must be at most 128 bytes of "
+                                        "printable UTF-8");
+
+    return ngx_http_strangler_problem(call, NGX_HTTP_BAD_REQUEST,
+                                      "the reason cannot be used");
 }

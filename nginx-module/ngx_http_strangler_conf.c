@@ -446,7 +446,7 @@ ngx_http_strangler_conf_state_names(ngx_conf_t *cf,
 
     len = split->state_dir.len + split->name.len + sizeof("/.state.tmp");
 
-    p = ngx_pnalloc(cf->pool, 2 * len);
+    p = ngx_pnalloc(cf->pool, 3 * len);
     if (p == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -461,6 +461,13 @@ ngx_http_strangler_conf_state_names(ngx_conf_t *cf,
     split->temp_file.data = p;
     split->temp_file.len = ngx_sprintf(p, "%V.tmp%Z", &split->state_file)
                            - p - 1;
+
+    p += len;
+
+    split->history_file.data = p;
+    split->history_file.len = ngx_sprintf(p, "%V/%V.history%Z",
+                                          &split->state_dir, &split->name)
+                              - p - 1;
 
 #if (NGX_THREADS)
     split->thread_pool = ngx_thread_pool_add(cf, NULL);

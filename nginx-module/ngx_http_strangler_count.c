@@ -113,7 +113,7 @@ ngx_http_strangler_failed(ngx_http_upstream_t *u,
                              ngx_http_strangler_now() - ctx->nsec);
 
     if (ctx->rescued) {
-        ngx_http_strangler_unmark(ctx->request);
+        ngx_http_strangler_remark(ctx->request, 0);
     }
 }
 

@@ -181,6 +181,12 @@ ngx_http_strangler_write(ngx_http_strangler_split_t *split, ngx_fd_t dir,
         return NGX_ERROR;
     }
 
+    /* the change is made already, and its record is in the state file */
+
+    split->sh->history_failed = (ngx_http_strangler_append(split, dir, text,
+                                                           len, log)
+                                 != NGX_OK);
+
     return NGX_OK;
 }
 

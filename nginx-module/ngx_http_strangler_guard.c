@@ -317,8 +317,6 @@ ngx_http_strangler_check_by(ngx_http_strangler_call_t *call)
 static ngx_int_t
 ngx_http_strangler_check_reason(ngx_http_strangler_call_t *call)
 {
-    u_char     *p, *end;
-    uint32_t    c;
     ngx_str_t  *header;
 
     header = ngx_http_strangler_header(call->request, "x-reason",
@@ -328,12 +326,28 @@ ngx_http_strangler_check_reason(ngx_http_strangler_call_t *call)
         return NGX_OK;
     }
 
-    if (header->len > NGX_HTTP_STRANGLER_REASON_LEN) {
+    if (ngx_http_strangler_is_reason(header) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    p = header->data;
-    end = p + header->len;
+    call->reason = *header;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_strangler_is_reason(ngx_str_t *reason)
+{
+    u_char    *p, *end;
+    uint32_t   c;
+
+    if (reason->len > NGX_HTTP_STRANGLER_REASON_LEN) {
+        return NGX_DECLINED;
+    }
+
+    p = reason->data;
+    end = p + reason->len;
 
     while (p < end) {
         c = (*p < 0x80) ? *p++ : ngx_utf8_decode(&p, end - p);
@@ -344,8 +358,6 @@ ngx_http_strangler_check_reason(ngx_http_strangler_call_t *call)
             return NGX_DECLINED;
         }
     }
-
-    call->reason = *header;
 
     return NGX_OK;
 }

@@ -471,7 +471,7 @@ ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split)
 }
 
 
-/* tells the client, unless the baseline fails as well */
+/* tells the client */
 
 ngx_int_t
 ngx_http_strangler_mark(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
@@ -497,8 +497,10 @@ ngx_http_strangler_mark(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 }
 
 
+/* each server of the baseline that is asked may fail as well */
+
 void
-ngx_http_strangler_unmark(ngx_http_request_t *r)
+ngx_http_strangler_remark(ngx_http_request_t *r, ngx_uint_t on)
 {
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
@@ -509,7 +511,7 @@ ngx_http_strangler_unmark(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
             if (h[i].key.data == ngx_http_strangler_rescued_name.data) {
-                h[i].hash = 0;
+                h[i].hash = on;
             }
         }
     }

@@ -17,6 +17,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_strangler_table.h"
+#include "ngx_http_strangler_sha256.h"
 
 
 #define NGX_HTTP_STRANGLER_NAMES        32
@@ -61,6 +62,7 @@ typedef struct {
     u_char                          reason_len;
     u_char                          by[NGX_HTTP_STRANGLER_BY_LEN];
     u_char                          reason[NGX_HTTP_STRANGLER_REASON_LEN];
+    u_char                          hash[NGX_HTTP_STRANGLER_SHA256_LEN];
 } ngx_http_strangler_record_t;
 
 
@@ -169,6 +171,7 @@ struct ngx_http_strangler_sh_s {
     u_char                          name[NGX_HTTP_STRANGLER_SPLIT_LEN];
     ngx_atomic_t                    tick;       /* the last one, ms */
     ngx_atomic_t                    write_failed;
+    ngx_atomic_t                    history_failed;
     u_char                          padding0[128];
 
     ngx_atomic_t                    keyless;

@@ -15,6 +15,9 @@ static void ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split,
 static void ngx_http_strangler_show_cause(ngx_http_strangler_split_t *split,
     ngx_uint_t i, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_record(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_record_t *record, ngx_uint_t from,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_show_weights(ngx_http_strangler_split_t *split,
     ngx_http_strangler_record_t *record, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_change(
     ngx_http_strangler_record_t *record, ngx_http_strangler_out_t *out);
@@ -342,8 +345,15 @@ ngx_int_t
 ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out)
 {
+    ngx_str_t                    value;
     ngx_uint_t                   i;
     ngx_http_strangler_table_t  *table;
+
+    if (ngx_http_arg(call->request, (u_char *) "verify", 6, &value) == NGX_OK
+        && value.len == 1 && value.data[0] == '1')
+    {
+        return ngx_http_strangler_verify(call);
+    }
 
     table = ngx_palloc(call->request->pool,
                        sizeof(ngx_http_strangler_table_t));
@@ -357,7 +367,8 @@ ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
 
     for (i = 0; i < table->nrecords; i++) {
         ngx_http_strangler_out(out, i ? ",\n" : "");
-        ngx_http_strangler_show_record(call->split, &table->record[i], out);
+        ngx_http_strangler_show_record(call->split, &table->record[i],
+                                       i + 1 < table->nrecords, out);
     }
 
     ngx_http_strangler_out(out, "]\n");
@@ -368,13 +379,36 @@ ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
 
 static void
 ngx_http_strangler_show_record(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_record_t *record, ngx_uint_t from,
+    ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_out(out, "{\"generation\":%uL,\"weights\":",
+                           record->generation);
+    ngx_http_strangler_show_weights(split, record, out);
+    ngx_http_strangler_out(out, ",\"from\":");
+
+    if (from) {
+        ngx_http_strangler_show_weights(split, &record[1], out);
+
+    } else {
+        ngx_http_strangler_out(out, "null");
+    }
+
+    ngx_http_strangler_out(out, ",");
+    ngx_http_strangler_show_change(record, out);
+    ngx_http_strangler_out(out, ",\"hash\":\"%*xs\"}",
+                           sizeof(record->hash), record->hash);
+}
+
+
+static void
+ngx_http_strangler_show_weights(ngx_http_strangler_split_t *split,
     ngx_http_strangler_record_t *record, ngx_http_strangler_out_t *out)
 {
     ngx_uint_t                  i, n;
     ngx_http_strangler_name_t  *name;
 
-    ngx_http_strangler_out(out, "{\"generation\":%uL,\"weights\":{",
-                           record->generation);
+    ngx_http_strangler_out(out, "{");
 
     n = 0;
     name = split->sh->arm;
@@ -388,7 +422,5 @@ ngx_http_strangler_show_record(ngx_http_strangler_split_t *split,
         }
     }
 
-    ngx_http_strangler_out(out, "},");
-    ngx_http_strangler_show_change(record, out);
     ngx_http_strangler_out(out, "}");
 }

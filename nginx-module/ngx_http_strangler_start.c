@@ -288,7 +288,7 @@ static ngx_int_t
 ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, ngx_int_t file, ngx_log_t *log)
 {
-    uint64_t                        generation;
+    uint64_t                        generation, last;
     ngx_str_t                       by;
     ngx_http_strangler_weights_t    weights;
 
@@ -304,6 +304,11 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
 
         if (split->state_file.len && file == NGX_DECLINED) {
             generation = 1;
+        }
+
+        if (split->state_file.len) {
+            last = ngx_http_strangler_history_end(split, split->chain, log);
+            generation = ngx_max(generation, last + 1);
         }
 
         ngx_memset(table->slot, NGX_HTTP_STRANGLER_NONE,
@@ -441,6 +446,10 @@ ngx_http_strangler_make(ngx_http_strangler_split_t *split,
     record->reason_len = (u_char) ngx_min(reason->len,
                                           NGX_HTTP_STRANGLER_REASON_LEN);
     ngx_memcpy(record->reason, reason->data, record->reason_len);
+
+    ngx_http_strangler_chain(split->sh, record,
+                             table->nrecords > 1 ? record[1].hash
+                                                 : split->chain);
 }
 
 

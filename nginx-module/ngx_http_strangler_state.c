@@ -13,7 +13,7 @@
  *     split users
  *     configuration 0123456789abcdef0123456789abcdef
  *     arms v1 v2
- *     record 7 1795250055 by=127.0.0.1 reason=operator v1=4000 v2=6000
+ *     record 7 1795250055 by=127.0.0.1 reason=operator hash=01ef... v1=4000 ...
  *     slots BBBB...AAAA
  *     crc 01234567
  */
@@ -31,15 +31,13 @@ typedef struct {
 } ngx_http_strangler_text_t;
 
 
-static u_char *ngx_http_strangler_encode_record(ngx_http_strangler_sh_t *sh,
-    ngx_http_strangler_record_t *record, u_char *p, u_char *end);
-static u_char *ngx_http_strangler_escape(u_char *p, u_char *end, u_char *data,
-    size_t len);
 static ngx_int_t ngx_http_strangler_check_crc(u_char *p, u_char *end);
 static ngx_int_t ngx_http_strangler_decode_arms(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image);
 static ngx_int_t ngx_http_strangler_decode_record(
     ngx_http_strangler_text_t *t, ngx_http_strangler_image_t *image);
+static ngx_int_t ngx_http_strangler_decode_hash(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_record_t *record);
 static ngx_int_t ngx_http_strangler_decode_weights(
     ngx_http_strangler_text_t *t, ngx_http_strangler_image_t *image,
     ngx_http_strangler_record_t *record);
@@ -53,6 +51,8 @@ static ngx_int_t ngx_http_strangler_number(ngx_http_strangler_text_t *t,
     uint64_t *n);
 static ngx_int_t ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t,
     u_char *hash);
+static ngx_int_t ngx_http_strangler_hex(u_char *text, u_char *hash,
+    size_t len);
 static ngx_int_t ngx_http_strangler_escaped(ngx_http_strangler_text_t *t,
     char *name, u_char *data, u_char *len, size_t max);
 static ngx_int_t ngx_http_strangler_line_end(ngx_http_strangler_text_t *t);
@@ -84,7 +84,8 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
     *p++ = LF;
 
     for (i = 0; i < table->nrecords; i++) {
-        p = ngx_http_strangler_encode_record(sh, &table->record[i], p, end);
+        p = ngx_http_strangler_record_text(sh, &table->record[i], 1, p, end);
+        *p++ = LF;
     }
 
     p = ngx_slprintf(p, end, "slots ");
@@ -102,32 +103,7 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
 }
 
 
-static u_char *
-ngx_http_strangler_encode_record(ngx_http_strangler_sh_t *sh,
-    ngx_http_strangler_record_t *record, u_char *p, u_char *end)
-{
-    ngx_uint_t  i;
-
-    p = ngx_slprintf(p, end, "record %uL %uL by=", record->generation,
-                     record->changed_at);
-    p = ngx_http_strangler_escape(p, end, record->by, record->by_len);
-    p = ngx_slprintf(p, end, " reason=");
-    p = ngx_http_strangler_escape(p, end, record->reason, record->reason_len);
-
-    for (i = 0; i < NGX_HTTP_STRANGLER_NAMES; i++) {
-        if (record->arms & (1u << i)) {
-            p = ngx_slprintf(p, end, " %*s=%ud", (size_t) sh->arm[i].len,
-                             sh->arm[i].data, (ngx_uint_t) record->weight[i]);
-        }
-    }
-
-    *p++ = LF;
-
-    return p;
-}
-
-
-static u_char *
+u_char *
 ngx_http_strangler_escape(u_char *p, u_char *end, u_char *data, size_t len)
 {
     size_t  i;
@@ -284,6 +260,7 @@ ngx_http_strangler_decode_record(ngx_http_strangler_text_t *t,
                                       &record->reason_len,
                                       NGX_HTTP_STRANGLER_REASON_LEN)
            != NGX_OK
+        || ngx_http_strangler_decode_hash(t, record) != NGX_OK
         || ngx_http_strangler_decode_weights(t, image, record) != NGX_OK)
     {
         return NGX_ERROR;
@@ -297,6 +274,30 @@ ngx_http_strangler_decode_record(ngx_http_strangler_text_t *t,
     }
 
     return ngx_http_strangler_line_end(t);
+}
+
+
+/* an arm may be called "hash", but has no weight that long */
+
+static ngx_int_t
+ngx_http_strangler_decode_hash(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_record_t *record)
+{
+    u_char     *pos;
+    ngx_str_t   word;
+
+    pos = t->pos;
+
+    if (ngx_http_strangler_word(t, &word) != NGX_OK
+        || ngx_strncmp(word.data, "hash=", 5) != 0
+        || word.len != 5 + 2 * sizeof(record->hash))
+    {
+        t->pos = pos;
+        return NGX_OK;
+    }
+
+    return ngx_http_strangler_hex(word.data + 5, record->hash,
+                                  sizeof(record->hash));
 }
 
 
@@ -463,9 +464,7 @@ ngx_http_strangler_number(ngx_http_strangler_text_t *t, uint64_t *n)
 static ngx_int_t
 ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t, u_char *hash)
 {
-    ngx_int_t   n;
-    ngx_str_t   word;
-    ngx_uint_t  i;
+    ngx_str_t  word;
 
     if (ngx_http_strangler_word(t, &word) != NGX_OK
         || word.len != 2 * NGX_HTTP_STRANGLER_HASH_LEN)
@@ -473,8 +472,19 @@ ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t, u_char *hash)
         return NGX_ERROR;
     }
 
-    for (i = 0; i < NGX_HTTP_STRANGLER_HASH_LEN; i++) {
-        n = ngx_hextoi(word.data + 2 * i, 2);
+    return ngx_http_strangler_hex(word.data, hash,
+                                  NGX_HTTP_STRANGLER_HASH_LEN);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_hex(u_char *text, u_char *hash, size_t len)
+{
+    size_t     i;
+    ngx_int_t  n;
+
+    for (i = 0; i < len; i++) {
+        n = ngx_hextoi(text + 2 * i, 2);
 
         if (n == NGX_ERROR) {
             return NGX_ERROR;

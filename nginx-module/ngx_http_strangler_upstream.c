@@ -211,6 +211,10 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
         return NGX_ERROR;
     }
 
+    if (ctx->rescued) {
+        ngx_http_strangler_remark(ctx->request, 1);
+    }
+
     ctx->nsec = ngx_http_strangler_now();
 
     rc = ctx->peer->get(pc, ctx->data);

@@ -70,7 +70,11 @@ for my $step (
     [ r => 'before the rename' ],
     [ R => 'after the rename' ],
     [ d => 'before the directory is on the disk' ],
-    [ D => 'after that, before the answer' ])
+    [ D => 'after that, before the history' ],
+    [ a => 'before the history is written' ],
+    [ b => 'half of a line of the history is written' ],
+    [ c => 'before the history is on the disk' ],
+    [ C => 'after that, before the answer' ])
 {
     my ($letter, $name) = @$step;
 
@@ -105,13 +109,15 @@ for my $step (
         cmp_ok($r->{json}{generation}, '>', $after->{generation},
             "$name, $how: next generation");
         is(get($t->port(0), '/')->{status}, 200, "$name, $how: serves");
+        is($users->ask('GET', '/history?verify=1')->{json}{verified}, 1,
+            "$name, $how: the history is whole");
     }
 }
 
 unlike($nginx->log, qr/corrupt/, 'nothing was taken for corrupt');
 $nginx->restart;
 is($users->state->{arms}[0]{configured}, $p + 20, 'after a restart');
-is(join(' ', map { s,.*/,,r } glob "$state/*"), 'users.state',
+is(join(' ', map { s,.*/,,r } glob "$state/*"), 'users.history users.state',
     'no temporary file is left');
 
 $t->done;

@@ -37,7 +37,7 @@ http {
         strangler zone=users:1m;
         strangler_key $arg_id;
         strangler_override header=X-Ficus-Arm;
-        strangler_breaker failures=3 ratio=50 volume=10 window=2s open=500ms
+        strangler_breaker failures=3 ratio=90 volume=10 window=2s open=500ms
                           probes=2 recovery=1s;
         arm v1=users_v1 weight=60;
         arm v2=users_v2;
@@ -78,6 +78,15 @@ http {
         arm v3=users_v2 weight=10;
     }
 
+    upstream again {
+        strangler zone=users;
+        strangler_key $arg_id;
+        strangler_breaker failures=0 ratio=50 volume=4 window=60s open=200ms
+                          probes=1 recovery=0;
+        arm v1=users_v1 weight=60;
+        arm v2=users_v2;
+    }
+
     upstream plain {
         strangler zone=users;
         strangler_key $arg_id;
@@ -112,7 +121,7 @@ $nginx->start;
 my $port = $t->port(0);
 my @fail = ('Do-v2' => 'status=503');
 my %users = map { $_ => Ficus::Split->new($t->port(1), $_) }
-    qw(users ratio few gone three plain slow);
+    qw(users ratio few gone three again plain slow);
 
 # keys of one arm of 60:40, for each split
 my %id;
@@ -277,6 +286,17 @@ is(arm('ratio', 1)->{state}, 'closed', 'a success never opens it');
 ask('ratio', 'v2', @fail);
 is(arm('ratio', 1)->{state}, 'open', 'five of ten');
 is(arm('ratio', 1)->{state_reason}, '5 of 10 tries failed', 'and why');
+
+
+# what was before does not count after a recovery
+
+ask('again', 'v2', @fail) for 1 .. 4;
+is(arm('again', 1)->{state}, 'open', 'four of four');
+wait_for(5, sub { arm('again', 1)->{state} eq 'half-open' });
+ask('again', 'v2');
+is(arm('again', 1)->{state}, 'closed', 'recovered at once');
+ask('again', 'v2', @fail);
+is(arm('again', 1)->{state}, 'closed', 'a new window has begun');
 
 
 # a server that is not there: a single one, in one arm

@@ -71,6 +71,11 @@ http {
         strangler_rescue floor=1000;
         arm v1=v1 weight=0; arm v2=twins;
     }
+    upstream kin {
+        strangler zone=r;
+        strangler_rescue floor=1000;
+        arm v1=twins weight=0; arm v2=gone;
+    }
     upstream some {
         strangler zone=r;
         strangler_rescue error http_404 floor=1000;
@@ -128,6 +133,11 @@ http {
         location = /late { proxy_read_timeout 300ms; proxy_pass http://http; }
         location = /never { proxy_next_upstream off; proxy_pass http://http; }
         location = /once { proxy_next_upstream_tries 1; proxy_pass http://http; }
+        location = /other { proxy_next_upstream http_503; proxy_pass http://some; }
+        location = /kin {
+            proxy_next_upstream_tries 2;
+            proxy_pass http://kin;
+        }
         location = /often {
             proxy_next_upstream error http_503 non_idempotent;
             proxy_pass http://twin;
@@ -238,6 +248,8 @@ my @cases = (
     [ 'status=501' => 'http', '501 v2 -' ],
     [ 'status=404' => 'some', '200 v1 v2' ],
     [ 'status=503' => 'some', '503 v2 -' ],
+    [ 'status=503' => 'other', '503 - -' ],
+    [ 'close' => 'kin', '200 v2b v2' ],
     [ 'sleep=0' => 'refused', '200 v1 v2' ],
     [ 'sleep=0' => 'down', '200 v1 v2' ],
     [ 'status=503' => 'off', '503 v2 -' ],
@@ -373,6 +385,14 @@ is(told(get($port, '/fcgi')), '200 f2 -', 'stale: asked again') for 1 .. 4;
 is(changes('fcgi'), <<'EOT' =~ s/\n\z//r, 'metrics: stale is no failure');
 requests_total{arm="v2",decided="keyless"} 8
 responses_total{arm="v2",code="200"} 8
+EOT
+is(told(get($port, '/fcgi')), '200 f2 -', 'a connection is kept again') for 1 .. 4;
+changes('fcgi');
+is(told(get($port, '/fcgi', 'Do-f2' => 'stale')), '200 f2 -',
+    'closed as it was used: asked again') for 1 .. 4;
+is(changes('fcgi'), <<'EOT' =~ s/\n\z//r, 'metrics: nor is that one');
+requests_total{arm="v2",decided="keyless"} 4
+responses_total{arm="v2",code="200"} 4
 EOT
 is(told(get($port, '/fcgi', 'Do-f2' => 'status=503')), '200 f1 v2', 'FastCGI: 503');
 is(told(get($port, '/fcgi', 'Do-f2' => 'close')), '200 f1 v2', 'FastCGI: closed');

@@ -60,6 +60,7 @@ http {
         access_log %%DIR%%/logs/access arms;
         recursive_error_pages on;
         add_header X-Served $strangler_users_served always;
+        add_header X-Rescue $strangler_users_rescue always;
 
         location / {
             error_page 418 = $users_arm;
@@ -143,6 +144,7 @@ my $r = get($port, '/b', 'Do-v2' => 'status=503');
 
 is(told($r), '200 v1 v2', 'FastCGI fails, HTTP answers');
 is($r->{headers}{'x-served'}, 'v1', 'served');
+is($r->{headers}{'x-rescue'}, 'v1', 'the variable says the same again');
 is(changes(), <<'EOT' =~ s/\n\z//r, 'metrics of a rescue');
 requests_total{arm="v2",decided="keyless"} 1
 responses_total{arm="v1",code="200"} 1

@@ -9,9 +9,10 @@
  * one step of the writing of a state file.  The file that KILL_AT names holds
  * the step, a letter: o before the first write(), w after half of a
  * write(), s before and S after fsync() of a file, r before and R after
- * rename(), d before and D after fsync() of a directory.  Only what lies in
- * KILL_DIR counts.  The file is removed before the end, so that the step is
- * taken once.
+ * rename(), d before and D after fsync() of a directory; and of a history a
+ * before its write(), b after half of it, c before and C after fsync().  Only
+ * what lies in KILL_DIR counts.  The file is removed before the end, so that
+ * the step is taken once.
  */
 
 
@@ -31,6 +32,7 @@
 
 static int kill_armed(char step);
 static int kill_ours(int fd);
+static int kill_history(int fd);
 static void kill_at(char step);
 
 
@@ -85,7 +87,7 @@ renameat(int olddir, const char *old, int newdir, const char *new)
 int
 fsync(int fd)
 {
-    int          rc, directory;
+    int          rc, directory, history;
     int          (*next)(int);
     struct stat  st;
 
@@ -93,9 +95,11 @@ fsync(int fd)
 
     directory = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 
-    kill_at(directory ? 'd' : 's');
+    history = kill_history(fd);
+
+    kill_at(directory ? 'd' : history ? 'c' : 's');
     rc = next(fd);
-    kill_at(directory ? 'D' : 'S');
+    kill_at(directory ? 'D' : history ? 'C' : 'S');
 
     return rc;
 }
@@ -108,7 +112,15 @@ write(int fd, const void *buf, size_t n)
 
     *(void **) &next = dlsym(RTLD_NEXT, "write");
 
-    if (kill_ours(fd)) {
+    if (kill_history(fd)) {
+        kill_at('a');
+
+        if (kill_armed('b')) {
+            (void) !next(fd, buf, n / 2);
+            kill_at('b');
+        }
+
+    } else if (kill_ours(fd)) {
         kill_at('o');
 
         if (kill_armed('w')) {
@@ -167,6 +179,25 @@ kill_ours(int fd)
 
     return strncmp(path, dir, strlen(dir)) == 0
            && strstr(path, "/step") == NULL;
+}
+
+
+static int
+kill_history(int fd)
+{
+    char     link[64], path[PATH_MAX];
+    ssize_t  n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof(path) - 1);
+
+    if (n < 0) {
+        return 0;
+    }
+
+    path[n] = '\0';
+
+    return kill_ours(fd) && strstr(path, ".history") != NULL;
 }
 
 

@@ -22,6 +22,7 @@ package Ficus::Backend;
 #                     the body) and headers (lower case); for FastCGI params (as
 #                     sent) in the place of headers
 #     cut             send half of the body and close the connection
+#     stale           close the connection if it has served a request before
 #     garbage         send a header that is none
 
 use strict;
@@ -145,10 +146,12 @@ sub _orders {
 sub _answer {
     my ($name, $when, $c, $request, $do) = @_;
 
-    if ($do->{close}) {
+    if ($do->{close} || ($do->{stale} && $c->{served}++)) {
         $c->{gone} = 1;
         return;
     }
+
+    $c->{served} = 1;
 
     my $status = $do->{status} // 200;
     my $body = "$name\n";
