@@ -18,7 +18,8 @@
  *     protect   directives of both     window    counters as they were
  *     count     what became of tries   rescue    by the baseline
  *     location  directives of locations
- *     history   the file of all changes
+ *     history   the file of all changes    ramp      judges a ramp
+ *     step      makes its steps
  */
 
 
@@ -109,9 +110,18 @@ typedef struct {
     ngx_http_strangler_weights_t    configured;
     ngx_atomic_uint_t               breaker[NGX_HTTP_STRANGLER_ARMS];
     ngx_uint_t                      probing;
+    ngx_http_strangler_ramp_t       ramp;
     uint8_t                         slot[NGX_HTTP_STRANGLER_SLOTS];
     uint8_t                         own[NGX_HTTP_STRANGLER_SLOTS];
 } ngx_http_strangler_local_t;
+
+
+/* what is left of the text of a state file */
+
+typedef struct {
+    u_char                         *pos;
+    u_char                         *end;
+} ngx_http_strangler_text_t;
 
 
 /* a value as nginx has it; index is that of a plain "$variable" */
@@ -200,6 +210,8 @@ typedef struct {
 #if (NGX_THREADS)
     ngx_thread_pool_t              *thread_pool;
 #endif
+
+    ngx_uint_t                      stepping;   /* of a ramp, in a thread */
 
     unsigned                        baseline_given:1;
     unsigned                        initialized:1;
@@ -461,6 +473,12 @@ void ngx_http_strangler_hash(ngx_http_strangler_split_t *split);
 
 /* state */
 
+ngx_int_t ngx_http_strangler_word(ngx_http_strangler_text_t *t,
+    ngx_str_t *word);
+ngx_int_t ngx_http_strangler_number(ngx_http_strangler_text_t *t, uint64_t *n);
+ngx_int_t ngx_http_strangler_escaped(ngx_http_strangler_text_t *t, char *name,
+    u_char *data, u_char *len, size_t max);
+ngx_int_t ngx_http_strangler_line_end(ngx_http_strangler_text_t *t);
 size_t ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, u_char *buf, u_char *end);
 u_char *ngx_http_strangler_escape(u_char *p, u_char *end, u_char *data,
@@ -491,6 +509,23 @@ ngx_int_t ngx_http_strangler_check_line(u_char *p, u_char *end, u_char *hash,
     uint64_t *generation);
 uint64_t ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
     u_char *hash, ngx_log_t *log);
+
+/* ramp */
+
+void ngx_http_strangler_ramp_tick(ngx_http_strangler_split_t *split);
+void ngx_http_strangler_ramp_weights(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_ramp_t *ramp, ngx_uint_t n,
+    ngx_http_strangler_weights_t *weights);
+void ngx_http_strangler_ramp_end(ngx_http_strangler_ramp_t *ramp,
+    ngx_uint_t state, char *why);
+const char *ngx_http_strangler_verdict(ngx_uint_t verdict);
+
+/* ramp_text */
+
+u_char *ngx_http_strangler_encode_ramp(ngx_http_strangler_sh_t *sh,
+    ngx_http_strangler_ramp_t *ramp, u_char *p, u_char *end);
+ngx_int_t ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_image_t *image);
 
 /* watch */
 

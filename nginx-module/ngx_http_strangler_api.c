@@ -30,7 +30,7 @@ static void ngx_http_strangler_out_error(ngx_http_strangler_out_t *out,
 
 
 static const ngx_http_strangler_route_t  ngx_http_strangler_all_route = {
-    ngx_null_string, NGX_HTTP_GET, ngx_http_strangler_show_splits, NULL
+    ngx_null_string, NGX_HTTP_GET, ngx_http_strangler_show_splits, NULL, 0
 };
 
 
@@ -39,34 +39,64 @@ static const ngx_http_strangler_route_t  ngx_http_strangler_routes[] = {
     { ngx_string(""),
       NGX_HTTP_GET,
       ngx_http_strangler_show_split,
-      NULL },
+      NULL,
+      0 },
 
     { ngx_string("/weights"),
       NGX_HTTP_PUT,
       NULL,
-      ngx_http_strangler_put_weights },
+      ngx_http_strangler_put_weights,
+      0 },
 
     { ngx_string("/p"),
       NGX_HTTP_PUT,
       NULL,
-      ngx_http_strangler_put_p },
+      ngx_http_strangler_put_p,
+      0 },
 
     { ngx_string("/explain"),
       NGX_HTTP_GET,
       ngx_http_strangler_show_explain,
-      NULL },
+      NULL,
+      0 },
 
     { ngx_string("/history"),
       NGX_HTTP_GET,
       ngx_http_strangler_show_history,
-      NULL },
+      NULL,
+      0 },
 
     { ngx_string("/rollback"),
       NGX_HTTP_POST,
       NULL,
-      ngx_http_strangler_post_rollback },
+      ngx_http_strangler_post_rollback,
+      0 },
 
-    { ngx_null_string, 0, NULL, NULL }
+    { ngx_string("/ramp"),
+      NGX_HTTP_POST,
+      NULL,
+      ngx_http_strangler_post_ramp,
+      0 },
+
+    { ngx_string("/ramp/pause"),
+      NGX_HTTP_POST,
+      NULL,
+      ngx_http_strangler_post_pause,
+      1 },
+
+    { ngx_string("/ramp/resume"),
+      NGX_HTTP_POST,
+      NULL,
+      ngx_http_strangler_post_resume,
+      1 },
+
+    { ngx_string("/ramp/abort"),
+      NGX_HTTP_POST,
+      NULL,
+      ngx_http_strangler_post_abort,
+      1 },
+
+    { ngx_null_string, 0, NULL, NULL, 0 }
 };
 
 
@@ -327,7 +357,10 @@ ngx_http_strangler_answer(ngx_http_strangler_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_strangler_send(r, NGX_HTTP_OK, "application/json", &out);
+    return ngx_http_strangler_send(r, call->course
+                                      == ngx_http_strangler_course_start
+                                      ? NGX_HTTP_CREATED : NGX_HTTP_OK,
+                                   "application/json", &out);
 }
 
 

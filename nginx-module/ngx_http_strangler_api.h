@@ -12,7 +12,7 @@
  *     api     which call, and its end    json  values of the body
  *     guard   who may call               show  what GET answers
  *     change  makes it durable           put   what a change asks for
- *     verify  the chain of the history
+ *     verify  the chain of the history   post  course of a ramp
  */
 
 
@@ -48,6 +48,15 @@ typedef struct {
 } ngx_http_strangler_error_t;
 
 
+typedef enum {
+    ngx_http_strangler_course_none = 0,
+    ngx_http_strangler_course_start,
+    ngx_http_strangler_course_pause,
+    ngx_http_strangler_course_resume,
+    ngx_http_strangler_course_abort
+} ngx_http_strangler_course_e;
+
+
 typedef struct ngx_http_strangler_call_s  ngx_http_strangler_call_t;
 
 typedef ngx_int_t (*ngx_http_strangler_show_pt)(
@@ -61,12 +70,14 @@ typedef struct {
     ngx_uint_t                       method;    /* GET, PUT or POST */
     ngx_http_strangler_show_pt       show;
     ngx_http_strangler_parse_pt      parse;
+    ngx_uint_t                       empty;     /* needs no body */
 } ngx_http_strangler_route_t;
 
 
 /*
- * One request to the API.  parse() sets weights, or generation for a rollback,
- * whose weights are only known under the lock.
+ * One request to the API.  parse() sets weights, or generation for a rollback
+ * or course for a ramp, whose weights are only known under the lock; target is
+ * what parse() found, for a change that has to be made from another state.
  */
 
 struct ngx_http_strangler_call_s {
@@ -80,6 +91,9 @@ struct ngx_http_strangler_call_s {
     ngx_uint_t                       status;
 
     ngx_http_strangler_weights_t     weights;
+    ngx_http_strangler_weights_t     target;
+    ngx_http_strangler_ramp_t        ramp;
+    ngx_uint_t                       course;
     uint64_t                         generation;
     ngx_str_t                        by;
     ngx_str_t                        reason;
@@ -142,6 +156,8 @@ ngx_http_strangler_call_t *ngx_http_strangler_find_call(
 /* json */
 
 struct json_object *ngx_http_strangler_parse(ngx_http_strangler_call_t *call);
+void ngx_http_strangler_value_error(ngx_http_strangler_call_t *call,
+    ngx_str_t *field, struct json_object *value, char *code, char *message);
 ngx_int_t ngx_http_strangler_weight(ngx_http_strangler_call_t *call,
     ngx_str_t *field, struct json_object *value, uint16_t *weight);
 ngx_int_t ngx_http_strangler_integer(ngx_http_strangler_call_t *call,
@@ -154,6 +170,8 @@ ngx_int_t ngx_http_strangler_only(ngx_http_strangler_call_t *call,
 /* show */
 
 void ngx_http_strangler_show_state(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out);
+void ngx_http_strangler_show_ramp(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out);
 ngx_int_t ngx_http_strangler_show_splits(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
@@ -177,6 +195,19 @@ ngx_int_t ngx_http_strangler_put_p(ngx_http_strangler_call_t *call,
 ngx_int_t ngx_http_strangler_post_rollback(ngx_http_strangler_call_t *call,
     struct json_object *body);
 ngx_int_t ngx_http_strangler_rollback(ngx_http_strangler_call_t *call);
+
+/* post */
+
+ngx_int_t ngx_http_strangler_post_ramp(ngx_http_strangler_call_t *call,
+    struct json_object *body);
+ngx_int_t ngx_http_strangler_post_pause(ngx_http_strangler_call_t *call,
+    struct json_object *body);
+ngx_int_t ngx_http_strangler_post_resume(ngx_http_strangler_call_t *call,
+    struct json_object *body);
+ngx_int_t ngx_http_strangler_post_abort(ngx_http_strangler_call_t *call,
+    struct json_object *body);
+ngx_int_t ngx_http_strangler_ramp_prepare(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_ramp_t *ramp);
 
 /* change */
 

@@ -166,6 +166,10 @@ ngx_http_strangler_body_done(ngx_http_strangler_call_t *call)
     ngx_int_t            rc;
     struct json_object  *body;
 
+    if (call->route->empty && call->body.last == call->body.start) {
+        ngx_http_strangler_out(&call->body, "{}");
+    }
+
     body = ngx_http_strangler_parse(call);
 
     if (body == NULL) {

@@ -54,9 +54,7 @@ ngx_http_strangler_change(ngx_http_strangler_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (call->reason.len == 0) {
-        ngx_str_set(&call->reason, "operator");
-    }
+    call->target = call->weights;
 
     if (call->split->state_file.len == 0) {
         return ngx_http_strangler_volatile(call);
@@ -215,6 +213,7 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
 {
     uint64_t                     generation;
     ngx_int_t                    rc;
+    ngx_http_strangler_ramp_t    ramp;
     ngx_http_strangler_table_t  *table;
 
     /* a process of the old configuration leaves changes to the new ones */
@@ -243,8 +242,24 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
         }
     }
 
+    if (call->course) {
+        rc = ngx_http_strangler_ramp_prepare(call, &ramp);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (call->reason.len == 0) {
+        ngx_str_set(&call->reason, "operator");
+    }
+
     ngx_http_strangler_make(call->split, table, &call->weights,
                             generation + 1, &call->by, &call->reason);
+
+    if (call->course) {
+        table->ramp = ramp;
+    }
 
     return NGX_OK;
 }

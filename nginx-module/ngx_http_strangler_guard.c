@@ -169,7 +169,9 @@ ngx_http_strangler_guard_change(ngx_http_strangler_call_t *call)
                                           "a change needs the bearer token");
     }
 
-    if (ngx_http_strangler_check_type(r) != NGX_OK) {
+    if (!(call->route->empty && r->headers_in.content_type == NULL)
+        && ngx_http_strangler_check_type(r) != NGX_OK)
+    {
         return ngx_http_strangler_problem(call,
                                           NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                           "the body must be of type "

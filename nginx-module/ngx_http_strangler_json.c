@@ -14,8 +14,6 @@
 
 static ngx_int_t ngx_http_strangler_check_json(
     ngx_http_strangler_call_t *call);
-static void ngx_http_strangler_value_error(ngx_http_strangler_call_t *call,
-    ngx_str_t *field, struct json_object *value, char *code, char *message);
 static ngx_int_t ngx_http_strangler_decimal(const char *text,
     ngx_uint_t *hundredths);
 
@@ -106,7 +104,7 @@ ngx_http_strangler_check_json(ngx_http_strangler_call_t *call)
 }
 
 
-static void
+void
 ngx_http_strangler_value_error(ngx_http_strangler_call_t *call,
     ngx_str_t *field, struct json_object *value, char *code, char *message)
 {

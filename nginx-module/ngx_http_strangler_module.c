@@ -358,7 +358,7 @@ ngx_http_strangler_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_strangler_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                        i, files, ticks;
+    ngx_uint_t                        i, files;
     ngx_http_strangler_split_t      **split;
     ngx_http_strangler_main_conf_t   *mcf;
 
@@ -369,7 +369,6 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
     }
 
     files = 0;
-    ticks = 0;
     split = mcf->splits.elts;
 
     for (i = 0; i < mcf->splits.nelts; i++) {
@@ -377,10 +376,9 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
         ngx_http_strangler_refresh(split[i]);
 
         files += (split[i]->state_file.len != 0);
-        ticks += split[i]->breaker.enabled || split[i]->rescue.enabled;
     }
 
-    if (ticks && ngx_process != NGX_PROCESS_HELPER) {
+    if (mcf->splits.nelts && ngx_process != NGX_PROCESS_HELPER) {
         ngx_http_strangler_tick(cycle, mcf);
     }
 

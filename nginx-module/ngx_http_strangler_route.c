@@ -381,6 +381,8 @@ ngx_http_strangler_refresh_table(ngx_http_strangler_split_t *split)
             local->own[i] = map[table->slot[i] % NGX_HTTP_STRANGLER_NAMES];
         }
 
+        local->ramp = table->ramp;
+
         ngx_memory_barrier();
 
     } while (word != split->sh->word);

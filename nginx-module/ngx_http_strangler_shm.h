@@ -66,12 +66,44 @@ typedef struct {
 } ngx_http_strangler_record_t;
 
 
+typedef enum {
+    ngx_http_strangler_no_ramp = 0,
+    ngx_http_strangler_running,
+    ngx_http_strangler_paused,
+    ngx_http_strangler_done,
+    ngx_http_strangler_rolled_back,
+    ngx_http_strangler_aborted
+} ngx_http_strangler_ramp_e;
+
+
+/* a ramp; weights are by number in the segment's names; limits are 0: none */
+
+typedef struct {
+    uint64_t                        id;         /* generation of its start */
+    uint32_t                        state;
+    uint32_t                        step;       /* hundredths of a point */
+    uint32_t                        every;      /* milliseconds */
+    uint32_t                        n;          /* steps made */
+    uint32_t                        of;
+    uint32_t                        error_ratio;    /* 1 + per million */
+    uint32_t                        latency_ratio;  /* per thousand */
+    uint32_t                        quantile;       /* per million */
+    uint32_t                        requests;
+    uint32_t                        arms;       /* bit per name */
+    uint16_t                        from[NGX_HTTP_STRANGLER_NAMES];
+    uint16_t                        to[NGX_HTTP_STRANGLER_NAMES];
+    u_char                          why_len;
+    u_char                          why[NGX_HTTP_STRANGLER_REASON_LEN];
+} ngx_http_strangler_ramp_t;
+
+
 /* everything that a change replaces at once; record[0] is the present */
 
 typedef struct {
     u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
     ngx_uint_t                      nrecords;
     ngx_http_strangler_record_t     record[NGX_HTTP_STRANGLER_HISTORY];
+    ngx_http_strangler_ramp_t       ramp;
     u_char                          slot[NGX_HTTP_STRANGLER_SLOTS];
 } ngx_http_strangler_table_t;
 
@@ -134,6 +166,42 @@ typedef struct {
 
 
 /*
+ * What a ramp has seen of an arm: the counters at its start, at that of its
+ * step and at the last look; and what speaks against the arm, in millionths of
+ * the logarithm.
+ */
+
+typedef struct {
+    ngx_http_strangler_tries_t      start;
+    ngx_http_strangler_tries_t      step;
+    ngx_http_strangler_tries_t      seen;
+    ngx_atomic_uint_t               start_bound[NGX_HTTP_STRANGLER_BUCKETS];
+    ngx_atomic_uint_t               step_bound[NGX_HTTP_STRANGLER_BUCKETS];
+    ngx_atomic_uint_t               seen_bound[NGX_HTTP_STRANGLER_BUCKETS];
+    int64_t                         errors;
+    int64_t                         latency;
+} ngx_http_strangler_watch_t;
+
+
+/*
+ * The same for all arms of a split.  Only the process that has itself entered
+ * as holder changes it and the above; it is free when its holder has died.
+ */
+
+typedef struct {
+    ngx_atomic_t                    holder;
+    ngx_atomic_t                    held;       /* since, ms */
+    ngx_atomic_uint_t               id;
+    ngx_atomic_uint_t               generation;
+    ngx_atomic_uint_t               due;        /* ms, monotonic */
+    ngx_atomic_uint_t               retry;
+    ngx_atomic_uint_t               verdict;
+    u_char                          why_len;
+    u_char                          why[NGX_HTTP_STRANGLER_REASON_LEN];
+} ngx_http_strangler_progress_t;
+
+
+/*
  * The breaker of an arm.  The word is all that the others need: state, cause,
  * times that it was opened in succession, share of recovery and when that
  * began.  It changes by compare and swap, so that one process makes, and logs,
@@ -189,6 +257,8 @@ struct ngx_http_strangler_sh_s {
     ngx_http_strangler_name_t       arm[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_lane_t      *lane[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_watch_t     *watch[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_progress_t   progress;
 
     ngx_http_strangler_table_t      table[2];
 };

@@ -47,7 +47,8 @@ ngx_http_strangler_show_state(ngx_http_strangler_split_t *split,
 
     ngx_http_strangler_show_arms(split, table, out);
     ngx_http_strangler_show_change(&table->record[0], out);
-    ngx_http_strangler_out(out, ",\"ramp\":null}");
+    ngx_http_strangler_show_ramp(split, table, out);
+    ngx_http_strangler_out(out, "}");
 }
 
 

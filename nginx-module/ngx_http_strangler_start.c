@@ -151,6 +151,8 @@ ngx_http_strangler_settle(ngx_http_strangler_split_t *split, ngx_log_t *log)
     fd = NGX_INVALID_FILE;
     file = NGX_OK;
 
+    ngx_memzero(&table.ramp, sizeof(ngx_http_strangler_ramp_t));
+
     if (split->state_file.len) {
         rc = ngx_http_strangler_wait(split, &fd, log);
         file = ngx_http_strangler_settle_file(split, log);
@@ -450,6 +452,9 @@ ngx_http_strangler_make(ngx_http_strangler_split_t *split,
     ngx_http_strangler_chain(split->sh, record,
                              table->nrecords > 1 ? record[1].hash
                                                  : split->chain);
+
+    ngx_http_strangler_ramp_end(&table->ramp, ngx_http_strangler_aborted,
+                                "the weights were changed");
 }
 
 

@@ -14,6 +14,7 @@
  *     configuration 0123456789abcdef0123456789abcdef
  *     arms v1 v2
  *     record 7 1795250055 by=127.0.0.1 reason=operator hash=01ef... v1=4000 ...
+ *     ramp 1 6 1000 1000 3 10 10001 1500 990000 100 why= v1=10000:0 v2=0:10000
  *     slots BBBB...AAAA
  *     crc 01234567
  */
@@ -23,12 +24,6 @@
 
 
 #define NGX_HTTP_STRANGLER_CRC_LEN  (sizeof("crc 01234567\n") - 1)
-
-
-typedef struct {
-    u_char                      *pos;
-    u_char                      *end;
-} ngx_http_strangler_text_t;
 
 
 static ngx_int_t ngx_http_strangler_check_crc(u_char *p, u_char *end);
@@ -43,19 +38,12 @@ static ngx_int_t ngx_http_strangler_decode_weights(
     ngx_http_strangler_record_t *record);
 static ngx_int_t ngx_http_strangler_decode_slots(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image);
-static ngx_int_t ngx_http_strangler_word(ngx_http_strangler_text_t *t,
-    ngx_str_t *word);
 static ngx_int_t ngx_http_strangler_expect(ngx_http_strangler_text_t *t,
     char *expected);
-static ngx_int_t ngx_http_strangler_number(ngx_http_strangler_text_t *t,
-    uint64_t *n);
 static ngx_int_t ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t,
     u_char *hash);
 static ngx_int_t ngx_http_strangler_hex(u_char *text, u_char *hash,
     size_t len);
-static ngx_int_t ngx_http_strangler_escaped(ngx_http_strangler_text_t *t,
-    char *name, u_char *data, u_char *len, size_t max);
-static ngx_int_t ngx_http_strangler_line_end(ngx_http_strangler_text_t *t);
 
 
 /* the length of the text in buf; it always fits in FILE_MAX bytes */
@@ -86,6 +74,10 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
     for (i = 0; i < table->nrecords; i++) {
         p = ngx_http_strangler_record_text(sh, &table->record[i], 1, p, end);
         *p++ = LF;
+    }
+
+    if (table->ramp.state != ngx_http_strangler_no_ramp) {
+        p = ngx_http_strangler_encode_ramp(sh, &table->ramp, p, end);
     }
 
     p = ngx_slprintf(p, end, "slots ");
@@ -172,6 +164,12 @@ ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
     }
 
     if (table->nrecords == 0) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_strangler_expect(&t, "ramp") == NGX_OK
+        && ngx_http_strangler_decode_ramp(&t, image) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -389,7 +387,7 @@ ngx_http_strangler_decode_slots(ngx_http_strangler_text_t *t,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_word(ngx_http_strangler_text_t *t, ngx_str_t *word)
 {
     u_char  *p;
@@ -439,7 +437,7 @@ ngx_http_strangler_expect(ngx_http_strangler_text_t *t, char *expected)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_number(ngx_http_strangler_text_t *t, uint64_t *n)
 {
     off_t      value;
@@ -497,7 +495,7 @@ ngx_http_strangler_hex(u_char *text, u_char *hash, size_t len)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_escaped(ngx_http_strangler_text_t *t, char *name,
     u_char *data, u_char *len, size_t max)
 {
@@ -540,7 +538,7 @@ ngx_http_strangler_escaped(ngx_http_strangler_text_t *t, char *name,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_line_end(ngx_http_strangler_text_t *t)
 {
     if (t->pos == t->end || *t->pos != LF) {

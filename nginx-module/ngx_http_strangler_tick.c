@@ -68,6 +68,10 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
         if (split[i]->breaker.enabled) {
             ngx_http_strangler_effect(split[i]);
         }
+
+        if (mine) {
+            ngx_http_strangler_ramp_tick(split[i]);
+        }
     }
 
     ngx_add_timer(ev, NGX_HTTP_STRANGLER_TICK);

@@ -199,7 +199,13 @@ ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t id)
                                         sizeof(ngx_http_strangler_breaker_t));
     }
 
-    return sh->lane[id] && sh->breaker[id] ? NGX_OK : NGX_ERROR;
+    if (sh->watch[id] == NULL) {
+        sh->watch[id] = ngx_slab_calloc(split->zone->shpool,
+                                        sizeof(ngx_http_strangler_watch_t));
+    }
+
+    return sh->lane[id] && sh->breaker[id] && sh->watch[id] ? NGX_OK
+                                                            : NGX_ERROR;
 }
 
 
@@ -461,6 +467,16 @@ ngx_http_strangler_adopt(ngx_http_strangler_split_t *split,
 
     for (i = 0; i < NGX_HTTP_STRANGLER_SLOTS; i++) {
         table.slot[i] = (u_char) id[table.slot[i]];
+    }
+
+    table.ramp.arms = 0;
+
+    for (i = 0; i < image->nnames; i++) {
+        if (image->table.ramp.arms & (1u << i)) {
+            table.ramp.arms |= 1u << id[i];
+            table.ramp.from[id[i]] = image->table.ramp.from[i];
+            table.ramp.to[id[i]] = image->table.ramp.to[i];
+        }
     }
 
     return ngx_http_strangler_publish(split, split->sh->word, &table);

@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/* What the files of ramps share: ramp judges, step makes the next change. */
+
+
+#ifndef NGX_HTTP_STRANGLER_RAMP_H_INCLUDED
+#define NGX_HTTP_STRANGLER_RAMP_H_INCLUDED
+
+
+#include "ngx_http_strangler.h"
+
+
+#define NGX_HTTP_STRANGLER_STEP_RETRY  1000
+
+
+typedef enum {
+    ngx_http_strangler_advance = 0,
+    ngx_http_strangler_wait_on,
+    ngx_http_strangler_roll_back
+} ngx_http_strangler_verdict_e;
+
+
+typedef struct {
+    size_t                           len;
+    u_char                           text[NGX_HTTP_STRANGLER_REASON_LEN - 24];
+} ngx_http_strangler_why_t;
+
+
+/* an arm and the baseline, as they are now and as they were */
+
+typedef struct {
+    ngx_http_strangler_ramp_t       *ramp;
+    ngx_str_t                       *name;
+    ngx_uint_t                       arms;
+    ngx_http_strangler_watch_t      *arm;
+    ngx_http_strangler_watch_t      *base;
+    ngx_http_strangler_tries_t       arm_now;
+    ngx_http_strangler_tries_t       base_now;
+    ngx_atomic_uint_t                arm_bound[NGX_HTTP_STRANGLER_BUCKETS];
+    ngx_atomic_uint_t                base_bound[NGX_HTTP_STRANGLER_BUCKETS];
+} ngx_http_strangler_pair_t;
+
+
+/* step */
+
+ngx_int_t ngx_http_strangler_step_start(ngx_http_strangler_split_t *split,
+    ngx_uint_t verdict, ngx_http_strangler_why_t *why);
+
+
+#endif /* NGX_HTTP_STRANGLER_RAMP_H_INCLUDED */
