@@ -157,6 +157,10 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
 
     if (ngx_http_strangler_step_start(split, verdict, &why) != NGX_OK) {
         p->retry = ngx_current_msec + NGX_HTTP_STRANGLER_STEP_RETRY;
+        p->verdict = ngx_http_strangler_wait_on;
+        p->why_len = (u_char) (ngx_sprintf(p->why, "the state cannot be "
+                                           "written at this moment")
+                               - p->why);
     }
 }
 
@@ -167,7 +171,7 @@ static ngx_uint_t
 ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
     ngx_http_strangler_ramp_t *ramp, uint64_t generation)
 {
-    ngx_uint_t                      i, n, first;
+    ngx_uint_t                      i, first;
     ngx_http_strangler_watch_t     *w;
     ngx_http_strangler_progress_t  *p;
 
@@ -182,19 +186,16 @@ ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
     for (i = 0; i < split->narms; i++) {
         w = split->sh->watch[split->arm[i].id];
 
-        ngx_http_strangler_counters(split, i, &w->step, w->step_bound);
+        ngx_http_strangler_counters(split, i, &w->seen, w->seen_bound);
 
-        w->seen = w->step;
-        ngx_memcpy(w->seen_bound, w->step_bound, sizeof(w->seen_bound));
+        w->step = w->seen;
 
         if (first) {
-            w->start = w->step;
+            w->start = w->seen;
             w->errors = 0;
             w->latency = 0;
 
-            for (n = 0; n < NGX_HTTP_STRANGLER_BUCKETS; n++) {
-                w->start_bound[n] = w->step_bound[n];
-            }
+            ngx_memcpy(w->start_bound, w->seen_bound, sizeof(w->seen_bound));
         }
     }
 
@@ -322,9 +323,9 @@ static ngx_uint_t
 ngx_http_strangler_judge_errors(ngx_http_strangler_pair_t *pair,
     ngx_http_strangler_why_t *why)
 {
-    double                        margin, more, a, b;
-    ngx_http_strangler_sample_t   arm, base, arm_before, base_before;
+    double                        a, b, margin, more;
     ngx_http_strangler_tries_t   *at, *bt;
+    ngx_http_strangler_sample_t   arm, base, arm_before, base_before;
 
     if (pair->ramp->error_ratio == 0) {
         return ngx_http_strangler_advance;
@@ -383,8 +384,8 @@ ngx_http_strangler_judge_latency(ngx_http_strangler_pair_t *pair,
 {
     double                        q, more, x;
     ngx_uint_t                    bound, limit, n, na, qa, qb;
-    ngx_http_strangler_sample_t   arm, base, arm_before, base_before;
     ngx_http_strangler_watch_t   *a, *b;
+    ngx_http_strangler_sample_t   arm, base, arm_before, base_before;
 
     if (pair->ramp->latency_ratio == 0) {
         return ngx_http_strangler_advance;

@@ -222,8 +222,8 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
     case ngx_http_strangler_rolled_back:
         verdict = ngx_http_strangler_roll_back;
-
-        /* fall through */
+        text = NULL;
+        break;
 
     default: /* ngx_http_strangler_aborted */
         text = NULL;

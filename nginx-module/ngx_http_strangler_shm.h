@@ -176,7 +176,6 @@ typedef struct {
     ngx_http_strangler_tries_t      step;
     ngx_http_strangler_tries_t      seen;
     ngx_atomic_uint_t               start_bound[NGX_HTTP_STRANGLER_BUCKETS];
-    ngx_atomic_uint_t               step_bound[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_atomic_uint_t               seen_bound[NGX_HTTP_STRANGLER_BUCKETS];
     int64_t                         errors;
     int64_t                         latency;

@@ -266,8 +266,8 @@ ngx_http_strangler_step_end(ngx_http_strangler_job_t *job)
                       "weights stay as they are", &split->name);
 
         p->verdict = ngx_http_strangler_wait_on;
-        p->why_len = (u_char) (ngx_sprintf(p->why, "the state file cannot be "
-                                           "written")
+        p->why_len = (u_char) (ngx_sprintf(p->why, "the state cannot be "
+                                           "written at this moment")
                                - p->why);
         p->retry = ngx_current_msec + NGX_HTTP_STRANGLER_STEP_RETRY;
     }

@@ -82,7 +82,12 @@ sub ramp {
 
 sub post { return $_[0]->ask('POST', "/ramp/$_[1]", json => {}) }
 
-sub now { return shift->state->{ramp} }
+# a call may be on its way to a process that is killed
+sub now {
+    my ($split) = @_;
+
+    return wait_for(5, sub { $split->state })->{ramp};
+}
 
 sub is_state {
     my ($split, $state, $seconds) = @_;
