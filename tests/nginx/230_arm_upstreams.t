@@ -129,7 +129,9 @@ sub addresses {
 
 is(connections('/s1'), 1, 'keepalive');
 is(connections('/s2'), 1, 'zone and keepalive');
-is(connections('/s3'), 10, 'no keepalive');
+
+# nginx 1.29.7 and later keeps connections without being asked
+like(connections('/s3'), qr/^(?:1|10)$/, 'no keepalive');
 
 is(spread(5, sub { '/s3' }), 'three=5', 'backup');
 is(addresses('/s3'), 1, 'backup: the first is known to be down');

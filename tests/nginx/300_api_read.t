@@ -199,7 +199,7 @@ is($history->[0]{weights}{v1}, 40, 'newest weight');
 problem(api($_), 404, $_) for '/', '/nothing', '/splits/', '/splits/nobody',
     '/splits/nobody/history', '/splits/users/', '/splits/users/nothing',
     '/splits/users/history/1', '/splits/user', '/splits/users2',
-    '/splits/users/ramp', '/splits/users/shadow', '/splits/users/diff',
+    '/splits/users/shadow', '/splits/users/diff',
     '/splits/users/ledger', '/splits/second';
 
 problem(request($port, 'PUT', '/api/v1/splits/nobody/p', json => { p => 1 }),

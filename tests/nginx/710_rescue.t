@@ -130,6 +130,10 @@ http {
         access_log %%DIR%%/logs/access arms;
 
         location = /pinned { strangler_pin v2; proxy_pass http://http; }
+        location = /fresh {
+            proxy_set_header Connection close;
+            proxy_pass http://http;
+        }
         location = /late { proxy_read_timeout 300ms; proxy_pass http://http; }
         location = /never { proxy_next_upstream off; proxy_pass http://http; }
         location = /once { proxy_next_upstream_tries 1; proxy_pass http://http; }
@@ -335,9 +339,9 @@ for my $size (0, 1, 5000, 300000) {
 changes('http');
 
 for my $method (qw(POST PATCH)) {
-    is(told(request($port, $method, '/http', body => 'x', headers => \@fail)),
+    is(told(request($port, $method, '/fresh', body => 'x', headers => \@fail)),
         '503 v2 -', "$method that was sent: the arm's own answer");
-    is(told(request($port, $method, '/http', body => 'x',
+    is(told(request($port, $method, '/fresh', body => 'x',
         headers => [ 'Do-v2' => 'close' ])), '502 - -', "$method, no answer");
     is(told(request($port, $method, '/refused', body => 'x')), '200 v1 v2',
         "$method that was not sent");

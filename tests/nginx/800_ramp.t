@@ -245,6 +245,14 @@ load('users', sub { now($users)->{state} ne 'running' }, Do => 'status=500');
 is(now($users)->{state}, 'done', 'errors of both arms: no reason to stop');
 
 
+# on the way down the arm that gets less is not judged
+$users->p(50);
+ramp($users, 20, step => 10, every => 0.3,
+    guards => { max_error_ratio => 0.05, min_requests => 5 });
+load('users', sub { now($users)->{state} ne 'running' }, 'Do-v2' => 'status=500');
+is(now($users)->{state}, 'done', 'away from a failing arm: to the end');
+
+
 # a slow arm
 
 $users->p(90);
