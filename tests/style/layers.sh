@@ -152,7 +152,7 @@ $0 == "" && !table {
         next
 
     } else if (file ~ /^nginx-module\//) {
-        if (name !~ /^ngx_http_strangler[a-z_]*\.h$/) {
+        if (name !~ /^ngx_http_strangler[a-z0-9_]*\.h$/) {
             say("nginx-module/ must not include \"" name "\"")
         }
 
