@@ -26,13 +26,12 @@
 #define NGX_HTTP_STRANGLER_LONGEST  10      /* times the first opening */
 #define NGX_HTTP_STRANGLER_TRIPS    63
 
-#define ngx_http_strangler_word_state(word)  ((word) & 3)
-#define ngx_http_strangler_word_cause(word)  ((word) >> 2 & 3)
-#define ngx_http_strangler_word_trips(word)  ((word) >> 4 & 63)
-#define ngx_http_strangler_word_level(word)  ((word) >> 10 & 0x3fff)
-#define ngx_http_strangler_word_since(word)  ((word) >> 24)
 
-
+static ngx_uint_t ngx_http_strangler_word_state(ngx_atomic_uint_t word);
+static ngx_uint_t ngx_http_strangler_word_cause(ngx_atomic_uint_t word);
+static ngx_uint_t ngx_http_strangler_word_trips(ngx_atomic_uint_t word);
+static ngx_uint_t ngx_http_strangler_word_level(ngx_atomic_uint_t word);
+static ngx_uint_t ngx_http_strangler_word_since(ngx_atomic_uint_t word);
 static ngx_uint_t ngx_http_strangler_step(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_atomic_uint_t old, ngx_uint_t state,
     ngx_uint_t cause);
@@ -61,6 +60,43 @@ const ngx_str_t  ngx_http_strangler_state_names[] = {
     ngx_string("half-open"),
     ngx_string("recovering")
 };
+
+
+/* the parts of the word */
+
+static ngx_inline ngx_uint_t
+ngx_http_strangler_word_state(ngx_atomic_uint_t word)
+{
+    return word & 3;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_strangler_word_cause(ngx_atomic_uint_t word)
+{
+    return word >> 2 & 3;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_strangler_word_trips(ngx_atomic_uint_t word)
+{
+    return word >> 4 & 63;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_strangler_word_level(ngx_atomic_uint_t word)
+{
+    return word >> 10 & 0x3fff;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_strangler_word_since(ngx_atomic_uint_t word)
+{
+    return word >> 24;
+}
 
 
 ngx_uint_t

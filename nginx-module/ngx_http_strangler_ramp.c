@@ -41,10 +41,10 @@ static ngx_uint_t ngx_http_strangler_judge_errors(
     ngx_http_strangler_pair_t *pair, ngx_http_strangler_why_t *why);
 static ngx_uint_t ngx_http_strangler_judge_latency(
     ngx_http_strangler_pair_t *pair, ngx_http_strangler_why_t *why);
-static ngx_uint_t ngx_http_strangler_quantile(ngx_atomic_uint_t *to,
-    ngx_atomic_uint_t *from, double q, ngx_uint_t *n);
-static double ngx_http_strangler_above(ngx_atomic_uint_t *to,
-    ngx_atomic_uint_t *from, ngx_uint_t bound);
+static ngx_uint_t ngx_http_strangler_quantile(const ngx_atomic_uint_t *to,
+    const ngx_atomic_uint_t *from, double q, ngx_uint_t *n);
+static double ngx_http_strangler_above(const ngx_atomic_uint_t *to,
+    const ngx_atomic_uint_t *from, ngx_uint_t bound);
 static double ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair);
 static void ngx_http_strangler_say(ngx_http_strangler_why_t *why,
     const char *fmt, ...);
@@ -462,7 +462,8 @@ ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair)
 /* the part of a bucket in which the quantile is; *n is of how many */
 
 static ngx_uint_t
-ngx_http_strangler_quantile(ngx_atomic_uint_t *to, ngx_atomic_uint_t *from,
+ngx_http_strangler_quantile(const ngx_atomic_uint_t *to,
+    const ngx_atomic_uint_t *from,
     double q, ngx_uint_t *n)
 {
     double      sum, want;
@@ -487,7 +488,8 @@ ngx_http_strangler_quantile(ngx_atomic_uint_t *to, ngx_atomic_uint_t *from,
 /* how many answers took longer than the bound before this one */
 
 static double
-ngx_http_strangler_above(ngx_atomic_uint_t *to, ngx_atomic_uint_t *from,
+ngx_http_strangler_above(const ngx_atomic_uint_t *to,
+    const ngx_atomic_uint_t *from,
     ngx_uint_t bound)
 {
     double      n;

@@ -16,7 +16,7 @@ static void ngx_http_strangler_show_ramp_why(
     ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_ramp_weights(
     ngx_http_strangler_split_t *split, ngx_http_strangler_ramp_t *ramp,
-    uint16_t *weight, ngx_http_strangler_out_t *out);
+    const uint16_t *weight, ngx_http_strangler_out_t *out);
 
 
 static const char  *ngx_http_strangler_ramp_states[] = {
@@ -255,7 +255,7 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
 static void
 ngx_http_strangler_show_ramp_weights(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_ramp_t *ramp, uint16_t *weight,
+    ngx_http_strangler_ramp_t *ramp, const uint16_t *weight,
     ngx_http_strangler_out_t *out)
 {
     ngx_uint_t                  i, n;

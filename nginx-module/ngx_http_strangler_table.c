@@ -232,7 +232,7 @@ ngx_http_strangler_table_effective(
     const ngx_http_strangler_weights_t *configured, const uint16_t *level,
     ngx_http_strangler_weights_t *effective)
 {
-    unsigned  i, b, sum, rest, share[NGX_HTTP_STRANGLER_ARMS];
+    unsigned  i, b, sum, rest, share[NGX_HTTP_STRANGLER_ARMS] = { 0 };
 
     *effective = *configured;
 
@@ -268,7 +268,6 @@ ngx_http_strangler_table_effective(
     effective->weight[b] = (uint16_t) (rest * level[b]
                                        / NGX_HTTP_STRANGLER_SLOTS);
 
-    share[b] = 0;
     ngx_http_strangler_table_share(effective, share, sum);
 
     return 1;
