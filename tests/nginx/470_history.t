@@ -34,6 +34,13 @@ http {
         arm v1=users_v1 weight=60 baseline;
     }
 
+    upstream prefix {
+        strangler zone=users state=%%DIR%%/state;
+        arm v10=users_v1 weight=50;
+        arm v1=users_v2 weight=30;
+        arm v=users_v2;
+    }
+
     upstream odd {
         strangler zone=users;
         arm reason=users_v1 weight=60;
@@ -109,6 +116,11 @@ is_deeply($history->[0]{from}, { v1 => 30, v2 => 70 }, 'GET history: from');
 is_deeply($history->[0]{weights}, { v1 => 60, v2 => 40 }, 'GET history: to');
 is($history->[-1]{from}, undef, 'GET history: the first comes from nowhere');
 is($history->[2]{reason}, "d\x{e9}j\x{e0} vu", 'GET history: reason');
+
+
+# arms stand in the order of their names
+
+like($t->read('state/prefix.history'), qr/ v=2000 v1=3000 v10=5000$/m, 'by name');
 
 
 # bad reasons

@@ -238,6 +238,14 @@ is($users->configured, 'v1=90 v2=10', 'to where it began');
 is($users->history->[0]{reason}, 'ramp rolled back: ' . now($users)->{why}, 'history');
 like($nginx->log, qr/\[error\].*split "users": ramp rolled back: v2: 100/, 'log');
 
+# none at all are allowed
+$r = ramp($users, 100, step => 5, every => 60,
+    guards => { max_error_ratio => 0, max_latency_ratio => 1.5, quantile => 0.95 });
+is_deeply($r->{json}{ramp}{guards}, { max_error_ratio => 0, min_requests => 100,
+    max_latency_ratio => 1.5, quantile => 0.95 }, 'the guards are shown as given');
+load('users', sub { now($users)->{state} ne 'running' }, 'Do-v2' => 'status=500');
+like(now($users)->{why}, qr/errors/, 'a limit of 0 is a limit');
+
 # errors that the baseline has as well
 ramp($users, 40, step => 10, every => 0.1,
     guards => { max_error_ratio => 0.05, min_requests => 5 });
