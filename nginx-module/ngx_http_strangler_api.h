@@ -184,7 +184,8 @@ ngx_int_t ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
 
 /* verify */
 
-ngx_int_t ngx_http_strangler_verify(ngx_http_strangler_call_t *call);
+ngx_int_t ngx_http_strangler_verify(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out);
 
 /* put */
 

@@ -353,7 +353,7 @@ ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
     if (ngx_http_arg(call->request, (u_char *) "verify", 6, &value) == NGX_OK
         && value.len == 1 && value.data[0] == '1')
     {
-        return ngx_http_strangler_verify(call);
+        return ngx_http_strangler_verify(call, out);
     }
 
     table = ngx_palloc(call->request->pool,

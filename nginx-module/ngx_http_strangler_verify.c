@@ -37,8 +37,8 @@ typedef struct {
 
 static void ngx_http_strangler_verify_task(void *data, ngx_log_t *log);
 static void ngx_http_strangler_verify_lines(ngx_http_strangler_verify_t *v);
-static ngx_int_t ngx_http_strangler_verify_answer(
-    ngx_http_strangler_verify_t *v);
+static void ngx_http_strangler_verify_text(ngx_http_strangler_verify_t *v,
+    ngx_http_strangler_out_t *out);
 
 #if (NGX_THREADS)
 static void ngx_http_strangler_verify_done(ngx_event_t *ev);
@@ -48,7 +48,8 @@ static void ngx_http_strangler_verify_done(ngx_event_t *ev);
 /* NGX_DONE when the answer is still to come */
 
 ngx_int_t
-ngx_http_strangler_verify(ngx_http_strangler_call_t *call)
+ngx_http_strangler_verify(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out)
 {
     ngx_http_request_t           *r;
     ngx_http_strangler_table_t   *table;
@@ -110,7 +111,9 @@ ngx_http_strangler_verify(ngx_http_strangler_call_t *call)
 #else
 
     ngx_http_strangler_verify_task(v, r->connection->log);
-    return ngx_http_strangler_verify_answer(v);
+    ngx_http_strangler_verify_text(v, out);
+
+    return NGX_OK;
 
 #endif
 }
@@ -213,8 +216,10 @@ ngx_http_strangler_verify_done(ngx_event_t *ev)
 {
     ngx_http_strangler_verify_t *v = ev->data;
 
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_http_strangler_out_t   out;
 
     r = v->call->request;
     c = r->connection;
@@ -224,7 +229,11 @@ ngx_http_strangler_verify_done(ngx_event_t *ev)
     r->main->blocked--;
     r->aio = 0;
 
-    ngx_http_finalize_request(r, ngx_http_strangler_verify_answer(v));
+    ngx_http_strangler_out_init(&out, r->pool);
+    ngx_http_strangler_verify_text(v, &out);
+
+    rc = ngx_http_strangler_send(r, NGX_HTTP_OK, "application/json", &out);
+    ngx_http_finalize_request(r, rc);
 
     ngx_http_run_posted_requests(c);
 }
@@ -232,28 +241,20 @@ ngx_http_strangler_verify_done(ngx_event_t *ev)
 #endif
 
 
-static ngx_int_t
-ngx_http_strangler_verify_answer(ngx_http_strangler_verify_t *v)
+static void
+ngx_http_strangler_verify_text(ngx_http_strangler_verify_t *v,
+    ngx_http_strangler_out_t *out)
 {
-    ngx_http_request_t        *r;
-    ngx_http_strangler_out_t   out;
-
-    r = v->call->request;
-
-    ngx_http_strangler_out_init(&out, r->pool);
-
-    ngx_http_strangler_out(&out, "{\"verified\":%s,\"algorithm\":\"sha256\","
+    ngx_http_strangler_out(out, "{\"verified\":%s,\"algorithm\":\"sha256\","
                            "\"records\":%ui,\"first\":%uL,\"last\":%uL,",
                            v->error ? "false" : "true", v->records, v->first,
                            v->last);
 
     if (v->error) {
-        ngx_http_strangler_out(&out, "\"error\":\"%s\"}\n", v->error);
-
-    } else {
-        ngx_http_strangler_out(&out, "\"hash\":\"%*s\"}\n", sizeof(v->hash),
-                               v->hash);
+        ngx_http_strangler_out(out, "\"error\":\"%s\"}\n", v->error);
+        return;
     }
 
-    return ngx_http_strangler_send(r, NGX_HTTP_OK, "application/json", &out);
+    ngx_http_strangler_out(out, "\"hash\":\"%*s\"}\n", sizeof(v->hash),
+                           v->hash);
 }
