@@ -23,7 +23,7 @@ done
 bench() {
     case $1 in
         gateway | system) perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.' ;;
-        fcgi) sh "$here/fcgi.sh" ;;
+        fcgi | instructions) sh "$here/$1.sh" ;;
         store)
             "$build/tests/bench/bench_store"
             printf '\nMongoDB protocol\n'
@@ -33,7 +33,7 @@ bench() {
     esac
 }
 
-[ $# -gt 0 ] || set -- gateway system fcgi store events
+[ $# -gt 0 ] || set -- instructions gateway system fcgi store events
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"
