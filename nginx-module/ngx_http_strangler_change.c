@@ -242,6 +242,8 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
         }
     }
 
+    ngx_memzero(&ramp, sizeof(ramp));
+
     if (call->course) {
         rc = ngx_http_strangler_ramp_prepare(call, &ramp);
 
