@@ -511,6 +511,33 @@ START_TEST(test_documents_of_others)
 END_TEST
 
 
+/* MongoDB takes absent values for equal, which FerretDB does not show */
+
+START_TEST(test_absent_keys_are_stored)
+{
+    bson_t       bson;
+    fig_op_t     op;
+    bson_oid_t   mark;
+    bson_iter_t  iter;
+
+    op = op_put("u1", 0, NULL, NULL, "1");
+    bson_oid_init(&mark, NULL);
+    bson_init(&bson);
+    ck_assert(fig_mongo_doc_write(&bson, &users, &op.doc, &mark));
+
+    ck_assert(bson_iter_init_find(&iter, &bson, "k1"));
+    ck_assert(BSON_ITER_HOLDS_BINARY(&iter));
+    ck_assert(bson_iter_init_find(&iter, &bson, "k3"));
+    ck_assert(BSON_ITER_HOLDS_BINARY(&iter));
+    ck_assert(!bson_has_field(&bson, "k2"));
+    ck_assert(!bson_has_field(&bson, "pending"));
+    ck_assert(!bson_has_field(&bson, "changed"));
+
+    bson_destroy(&bson);
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
@@ -522,6 +549,7 @@ add(TCase *tc)
     tcase_add_test(tc, test_round_trips);
     tcase_add_test(tc, test_later_goes_together);
     tcase_add_test(tc, test_absent_keys);
+    tcase_add_test(tc, test_absent_keys_are_stored);
     tcase_add_test(tc, test_largest_body);
     tcase_add_test(tc, test_duplicates_are_understood);
     tcase_add_test(tc, test_bad_uris);
