@@ -96,7 +96,8 @@ fig_status_t fig_bus_stream(fig_bus_t *bus, const fig_stream_t *stream,
 
 /*
  * Looks at a stream, or at one of its messages: when it was stored, in ns
- * since 1970.  FIG_DECLINED: there is none; FIG_AGAIN: no answer.
+ * since 1970.  FIG_DECLINED: there is none; FIG_AGAIN: no answer; for a stream
+ * FIG_CONFLICT and FIG_ERROR, too, as above.
  */
 
 fig_status_t fig_bus_stream_info(fig_bus_t *bus, const fig_stream_t *stream,

@@ -21,6 +21,8 @@ static fig_status_t fig_nats_create(fig_nats_session_t *session,
     const fig_stream_t *stream, jsStreamInfo **info);
 static fig_status_t fig_nats_compare(fig_nats_session_t *session,
     const fig_stream_t *stream, jsStreamInfo **info);
+static fig_status_t fig_nats_agrees(fig_nats_t *nats,
+    const fig_stream_t *stream, const jsStreamConfig *is);
 static const char *fig_nats_differs(const fig_stream_t *stream,
     const jsStreamConfig *is);
 static fig_status_t fig_nats_update(fig_nats_session_t *session,
@@ -78,6 +80,10 @@ fig_nats_stream_info(void *self, const fig_stream_t *stream,
     is = NULL;
     s = js_GetStreamInfo(&is, session->js, stream->name, NULL, &code);
     rc = fig_nats_status(self, s, code, stream->name);
+
+    if (rc == FIG_OK) {
+        rc = fig_nats_agrees(self, stream, is->Config);
+    }
 
     if (rc == FIG_OK) {
         fig_nats_tell(info, is);
@@ -194,15 +200,11 @@ static fig_status_t
 fig_nats_compare(fig_nats_session_t *session, const fig_stream_t *stream,
     jsStreamInfo **info)
 {
-    const char      *differs;
-    jsStreamConfig   before, *is;
+    jsStreamConfig  before, *is;
 
     is = (*info)->Config;
-    differs = fig_nats_differs(stream, is);
 
-    if (differs) {
-        fig_nats_complain(session->nats, "stream %s is there with other %s; "
-                          "rename or remove it", stream->name, differs);
+    if (fig_nats_agrees(session->nats, stream, is) != FIG_OK) {
         return FIG_CONFLICT;
     }
 
@@ -219,6 +221,25 @@ fig_nats_compare(fig_nats_session_t *session, const fig_stream_t *stream,
     fig_log_info("stream %s gets other limits", stream->name);
 
     return fig_nats_update(session, info);
+}
+
+
+static fig_status_t
+fig_nats_agrees(fig_nats_t *nats, const fig_stream_t *stream,
+    const jsStreamConfig *is)
+{
+    const char  *differs;
+
+    differs = fig_nats_differs(stream, is);
+
+    if (differs == NULL) {
+        return FIG_OK;
+    }
+
+    fig_nats_complain(nats, "stream %s is there with other %s; rename or "
+                      "remove it", stream->name, differs);
+
+    return FIG_CONFLICT;
 }
 
 

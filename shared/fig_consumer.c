@@ -28,6 +28,7 @@ static void fig_consumer_until(struct timespec *until, uint64_t ms);
 static fig_status_t fig_consumer_letters(fig_consumer_t *consumer);
 static double fig_consumer_cursor(void *data);
 static void *fig_consumer_main(void *data);
+static fig_status_t fig_consumer_start(fig_consumer_t *consumer);
 static bool fig_consumer_begin(fig_consumer_t *consumer);
 static void fig_consumer_follow(fig_consumer_t *consumer);
 
@@ -240,7 +241,7 @@ fig_consumer_main(void *data)
 
         session = fig_bus_session(consumer->bus);
 
-        if (session == 0 || fig_cursor_start(consumer) != FIG_OK) {
+        if (session == 0 || fig_consumer_start(consumer) != FIG_OK) {
             (void) fig_consumer_pause(consumer, FIG_CONSUMER_RETRY);
             continue;
         }
@@ -274,6 +275,21 @@ fig_consumer_main(void *data)
     fig_cursor_keep(consumer);
 
     return NULL;
+}
+
+
+static fig_status_t
+fig_consumer_start(fig_consumer_t *consumer)
+{
+    fig_status_t  rc;
+
+    rc = fig_cursor_start(consumer);
+
+    atomic_store(&consumer->wrong,
+                 rc == FIG_CONFLICT ? "the stream has other settings"
+                 : rc == FIG_ERROR ? "the stream is refused" : NULL);
+
+    return rc;
 }
 
 

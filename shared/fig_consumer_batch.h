@@ -117,6 +117,7 @@ struct fig_consumer_s {
     uint64_t                 tail;       /* stream's last message, idle */
     uint64_t                 stuck;      /* a tail that never came */
     _Atomic(uint64_t)        seq;        /* the cursor's, for its gauge */
+    _Atomic(const char *)    wrong;      /* with the stream, when it lasts */
 
     fig_counter_t           *applied;
     fig_counter_t           *stale;

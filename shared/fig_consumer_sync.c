@@ -252,7 +252,11 @@ fig_consumer_check(void *data)
     consumer = data;
     sync = &consumer->sync;
     now = fig_clock_us();
-    wrong = NULL;
+    wrong = atomic_load(&consumer->wrong);
+
+    if (wrong) {
+        return wrong;
+    }
 
     (void) pthread_mutex_lock(&consumer->mutex);
 

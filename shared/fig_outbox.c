@@ -242,3 +242,19 @@ fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
 
     return FIG_OK;
 }
+
+
+const char *
+fig_outbox_check(void *data)
+{
+    const char    *wrong;
+    fig_outbox_t  *outbox;
+
+    outbox = data;
+
+    (void) pthread_mutex_lock(&outbox->mutex);
+    wrong = outbox->wrong;
+    (void) pthread_mutex_unlock(&outbox->mutex);
+
+    return wrong;
+}

@@ -48,6 +48,13 @@ void fig_outbox_close(fig_outbox_t *outbox, uint64_t timeout);
 
 
 /*
+ * For /readyz: what keeps it from publishing for longer, or NULL.
+ */
+
+const char *fig_outbox_check(void *outbox);
+
+
+/*
  * fig_store_write() of FIG_STORE_PUT ops, whose documents are published.  The
  * caller has set doc.changed (fig_event_changed).
  */

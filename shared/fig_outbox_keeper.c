@@ -128,6 +128,9 @@ fig_keeper_declare(fig_keeper_t *keeper)
 
     (void) pthread_mutex_lock(&outbox->mutex);
 
+    outbox->wrong = rc == FIG_CONFLICT ? "its stream has other settings"
+                    : rc == FIG_ERROR ? "its stream is refused" : NULL;
+
     if (rc == FIG_OK) {
         outbox->ready = session;
         fig_keeper_again(outbox);

@@ -53,6 +53,7 @@ struct fig_outbox_s {
 
     fig_rows_t         *rows;
     uint64_t            ready;         /* session with a good stream; 0 */
+    const char         *wrong;         /* why not, when that will last */
     bool                stop;
     bool                blocked;       /* the bus wants no more now */
     unsigned            waiters;       /* of room */

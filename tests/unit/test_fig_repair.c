@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 
 #define RUNS      "ficus_repair_runs_total"
@@ -332,12 +333,64 @@ START_TEST(source_away)
 END_TEST
 
 
+/* said once, not used, and left as soon as it is right */
+
+START_TEST(stream_of_others)
+{
+    char  *log, *line;
+
+    ct.interval = 300;
+    events_open(&ct.broker, NULL);
+    broker_start(&ct.broker);
+    ck_assert(broker_add_stream(&ct.broker, "USERS", "users.>", true, false));
+
+    unit_capture(STDERR_FILENO);
+    ct.users = events_store(&ct.broker, "users");
+    ct.orders = events_store(&ct.broker, "orders");
+    ct.bus = events_bus(&ct.broker);
+    ck_assert_int_eq(fig_outbox_open(ct.users, ct.bus, &events_topic,
+                                     &ct.outbox), FIG_OK);
+    ct_serve();
+    ct_follow("orders");
+
+    within(5000U, fig_outbox_check(ct.outbox) != NULL);
+    within(5000U, fig_consumer_check(ct.consumer) != NULL);
+    ck_assert_str_eq(fig_outbox_check(ct.outbox),
+                     "its stream has other settings");
+    ck_assert_str_eq(fig_consumer_check(ct.consumer),
+                     "the stream has other settings");
+
+    /* nothing goes through it, and all is in step, if later */
+
+    events_write(ct.outbox, 1, 1);
+    within(8000U, atomic_load(&ct.versions[1]) == 1);
+    ck_assert_uint_eq(events_pending(ct.users, &events_users), 1);
+    ck_assert_uint_eq(broker_messages(&ct.broker, "USERS"), 0);
+
+    ck_assert(broker_delete_stream(&ct.broker, "USERS"));
+    within(8000U, events_pending(ct.users, &events_users) == 0);
+    within(8000U, fig_consumer_check(ct.consumer) == NULL);
+    ck_assert_ptr_null(fig_outbox_check(ct.outbox));
+    log = unit_captured();
+
+    line = strstr(log, "stream USERS is there with other storage "
+                       "(memory, not file)");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_msg(strstr(line + 1, "stream USERS is") == NULL, "%s", log);
+    free(log);
+
+    ct_end();
+}
+END_TEST
+
+
 int
 main(void)
 {
     const TTest *const  tests[] = {
         sums_are_fixed, interval, lost, newer_is_left, first_start,
-        stream_wiped, messages_discarded, under_load, source_away
+        stream_wiped, messages_discarded, under_load, source_away,
+        stream_of_others
     };
 
     if (!broker_there()) {

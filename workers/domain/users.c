@@ -67,6 +67,8 @@ users_start(fig_app_t *app, users_check_pt check, void **data)
                          &users->resource.outbox);
 
     if (rc == FIG_OK) {
+        fig_app_check(app, "outbox", fig_outbox_check,
+                      users->resource.outbox);
         rc = fig_bus_serve(fig_app_bus(app), USERS_BY_EMAIL, users_by_email,
                            users->store);
     }

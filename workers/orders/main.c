@@ -20,8 +20,7 @@
 
 
 static fig_status_t start(fig_app_t *app, void **data);
-static fig_status_t start_parts(orders_t *orders,
-    const fig_app_conf_t *app);
+static fig_status_t start_parts(orders_t *orders, fig_app_t *app);
 static fig_consumer_t *consumer(void *data);
 static void stop(void *data);
 static void orders_create(fig_request_t *request, fig_response_t *response);
@@ -86,7 +85,7 @@ start(fig_app_t *app, void **data)
 
     memcpy(orders->resource.filters, orders_filters, sizeof(orders_filters));
 
-    rc = start_parts(orders, fig_app_conf(app));
+    rc = start_parts(orders, app);
     if (rc != FIG_OK) {
         stop(orders);
         return rc;
@@ -99,9 +98,10 @@ start(fig_app_t *app, void **data)
 
 
 static fig_status_t
-start_parts(orders_t *orders, const fig_app_conf_t *app)
+start_parts(orders_t *orders, fig_app_t *app)
 {
-    fig_status_t  rc;
+    fig_status_t           rc;
+    const fig_app_conf_t  *common = fig_app_conf(app);
 
     const fig_consumer_conf_t  conf = {
         .topic = &users_topic,
@@ -109,7 +109,7 @@ start_parts(orders_t *orders, const fig_app_conf_t *app)
         .cursors = &orders_cursors,
         .dead = &orders_dead,
         .durable = "orders",
-        .interval = app->sync_interval,
+        .interval = common->sync_interval,
         .apply = orders_apply,
         .check = orders_check,
         .data = orders
@@ -119,6 +119,8 @@ start_parts(orders_t *orders, const fig_app_conf_t *app)
                          &orders->resource.outbox);
 
     if (rc == FIG_OK) {
+        fig_app_check(app, "outbox", fig_outbox_check,
+                      orders->resource.outbox);
         rc = fig_consumer_open(orders->store, orders->bus, &conf,
                                &orders->consumer);
     }
