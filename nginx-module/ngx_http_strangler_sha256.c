@@ -40,7 +40,7 @@ ngx_http_strangler_sha256(const unsigned char *data, size_t len,
     uint32_t       h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
     unsigned       i;
-    unsigned char  last[2 * NGX_HTTP_STRANGLER_SHA256_BLOCK];
+    unsigned char  last[2 * NGX_HTTP_STRANGLER_SHA256_BLOCK] = { 0 };
 
     bits = (uint64_t) len * 8;
 
@@ -52,8 +52,6 @@ ngx_http_strangler_sha256(const unsigned char *data, size_t len,
     }
 
     /* a bit, zeros, and the length in the last eight bytes of a block */
-
-    memset(last, 0, sizeof(last));
 
     if (rest) {
         memcpy(last, data, rest);

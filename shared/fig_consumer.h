@@ -101,7 +101,7 @@ void fig_consumer_close(fig_consumer_t *consumer);
  * what is wrong.
  */
 
-const char *fig_consumer_check(void *consumer);
+const char *fig_consumer_check(void *data);
 
 
 /*

@@ -254,7 +254,7 @@ fig_walk_page(fig_walk_t *walk, const fig_page_t *page, size_t *left)
     for (i = 0; i < page->n; i++) {
         doc = &page->docs[i];
 
-        if (walk->upto.data && fig_str_cmp(doc->id, walk->upto) > 0) {
+        if (walk->until.data && fig_str_cmp(doc->id, walk->until) > 0) {
             walk->more = false;
             return false;
         }

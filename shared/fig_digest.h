@@ -82,7 +82,7 @@ typedef struct {
     const fig_collection_t  *collection;
     fig_arena_t             *arena;     /* of a page; reset for each */
     size_t                   rows;      /* at most; 0: any number */
-    fig_str_t                upto;      /* the last id; absent: all */
+    fig_str_t                until;      /* the last id; absent: all */
 
     /* false: this one is not taken, the walk ends before it */
     bool                   (*each)(void *data, const fig_doc_t *doc);

@@ -124,7 +124,7 @@ static fig_status_t
 fig_repair_range(fig_repair_t *repair, fig_repair_report_t *report,
     bool *more)
 {
-    fig_str_t      after, upto;
+    fig_str_t      after, until;
     fig_walk_t    *walk;
     fig_json_t    *answer;
     fig_digest_t   part;
@@ -156,11 +156,11 @@ fig_repair_range(fig_repair_t *repair, fig_repair_report_t *report,
 
     fig_digest_sum(&repair->there, &part);
 
-    upto = fig_json_string(answer, "upto");
+    until = fig_json_string(answer, "until");
     *more = json_object_get_boolean(json_object_object_get(answer, "more"));
-    walk->upto = *more ? upto : (fig_str_t) { 0 };
+    walk->until = *more ? until : (fig_str_t) { 0 };
 
-    if (*more && fig_str_cmp(upto, after) <= 0) {
+    if (*more && fig_str_cmp(until, after) <= 0) {
         rc = fig_repair_bad(repair, FIG_SOURCE_DIGEST, "it does not go on");
 
     } else {
@@ -168,7 +168,7 @@ fig_repair_range(fig_repair_t *repair, fig_repair_report_t *report,
     }
 
     if (rc == FIG_OK && *more) {
-        rc = fig_walk_at(walk, upto);
+        rc = fig_walk_at(walk, until);
     }
 
     json_object_put(answer);

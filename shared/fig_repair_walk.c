@@ -28,7 +28,7 @@ static bool fig_repair_keep(void *data, const fig_doc_t *doc);
 static fig_status_t fig_repair_part(fig_repair_t *repair,
     fig_repair_place_t *place, bool *reached);
 static fig_status_t fig_repair_merge(fig_repair_t *repair, fig_json_t *rows,
-    fig_str_t upto);
+    fig_str_t until);
 static fig_status_t fig_repair_gone(fig_repair_t *repair, fig_str_t below,
     bool inclusive);
 static fig_status_t fig_repair_row(fig_repair_t *repair,
@@ -138,7 +138,7 @@ fig_repair_part(fig_repair_t *repair, fig_repair_place_t *place,
 {
     bool          more;
     fig_buf_t    *request;
-    fig_str_t     after, upto;
+    fig_str_t     after, until;
     fig_json_t   *answer;
     fig_status_t  rc;
 
@@ -151,7 +151,7 @@ fig_repair_part(fig_repair_t *repair, fig_repair_place_t *place,
     fig_json_quote(request, after);
 
     if (place->bound.data) {
-        fig_buf_puts(request, ",\"upto\":");
+        fig_buf_puts(request, ",\"until\":");
         fig_json_quote(request, place->bound);
     }
 
@@ -165,24 +165,24 @@ fig_repair_part(fig_repair_t *repair, fig_repair_place_t *place,
         return rc;
     }
 
-    upto = fig_json_string(answer, "upto");
+    until = fig_json_string(answer, "until");
     more = json_object_get_boolean(json_object_object_get(answer, "more"));
 
     if (!more) {
-        upto = place->bound;
+        until = place->bound;
     }
 
-    if (upto.len > FIG_DIGEST_ID || (more && fig_str_cmp(upto, after) <= 0)) {
+    if (until.len > FIG_DIGEST_ID || (more && fig_str_cmp(until, after) <= 0)) {
         rc = fig_repair_bad(repair, FIG_SOURCE_BUCKET, "it does not go on");
 
     } else {
         rc = fig_repair_merge(repair, json_object_object_get(answer, "rows"),
-                              upto);
+                              until);
     }
 
-    if (rc == FIG_OK && upto.len != 0) {
-        memcpy(place->at, upto.data, upto.len);
-        place->len = upto.len;
+    if (rc == FIG_OK && until.data != NULL) {
+        memcpy(place->at, until.data, until.len);
+        place->len = until.len;
     }
 
     *reached = !more;
@@ -192,10 +192,10 @@ fig_repair_part(fig_repair_t *repair, fig_repair_place_t *place,
 }
 
 
-/* both are in the order of ids; upto: absent, to the end */
+/* both are in the order of ids; until: absent, to the end */
 
 static fig_status_t
-fig_repair_merge(fig_repair_t *repair, fig_json_t *rows, fig_str_t upto)
+fig_repair_merge(fig_repair_t *repair, fig_json_t *rows, fig_str_t until)
 {
     size_t             i, n;
     fig_status_t       rc;
@@ -225,7 +225,7 @@ fig_repair_merge(fig_repair_t *repair, fig_json_t *rows, fig_str_t upto)
         }
     }
 
-    return fig_repair_gone(repair, upto, true);
+    return fig_repair_gone(repair, until, true);
 }
 
 

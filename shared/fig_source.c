@@ -238,7 +238,7 @@ fig_source_bucket(fig_source_t *source, fig_json_t *request,
 
     walk.out = &rows;
     walk.walk.rows = FIG_SOURCE_SCAN;
-    walk.walk.upto = fig_json_string(request, "upto");
+    walk.walk.until = fig_json_string(request, "until");
     walk.walk.each = fig_source_row;
 
     rc = fig_walk(&walk.walk);
@@ -284,13 +284,13 @@ fig_source_row(void *data, const fig_doc_t *doc)
 static void
 fig_source_upto(fig_buf_t *out, const fig_walk_t *walk)
 {
-    fig_str_t  upto;
+    fig_str_t  until;
 
-    upto.data = walk->at;
-    upto.len = walk->at_len;
+    until.data = walk->at;
+    until.len = walk->at_len;
 
-    fig_buf_puts(out, "\"upto\":");
-    fig_json_quote(out, upto);
+    fig_buf_puts(out, "\"until\":");
+    fig_json_quote(out, until);
     fig_buf_printf(out, ",\"more\":%s", walk->more ? "true" : "false");
 }
 

@@ -10,10 +10,10 @@
  * NAME.bucket and NAME.get below ficus.rpc; NAME is the topic's:
  *
  *     {"after":"u1"}
- *         {"hash":1,"upto":"u9","more":true,"sums":"0123..."}
+ *         {"hash":1,"until":"u9","more":true,"sums":"0123..."}
  *
- *     {"after":"u1","upto":"u5","buckets":"8000..."}
- *         {"upto":"u5","more":false,"rows":[["u2",7,false],...]}
+ *     {"after":"u1","until":"u5","buckets":"8000..."}
+ *         {"until":"u5","more":false,"rows":[["u2",7,false],...]}
  *
  *     {"ids":["u2","u3"]}
  *         a JSON text sequence (RFC 7464) of {"missing":"u2"},
@@ -21,8 +21,8 @@
  *         each id in their order, from the first as many as the reply takes
  *
  * Sums are those of fig_digest.h, over a range of ids from behind after (none:
- * the first) to upto.  An answer ends where it has become long enough; more:
- * there are ids behind upto.  "large" cannot be sent.  {"error":"..."} says
+ * the first) to until.  An answer ends where it has become long enough; more:
+ * there are ids behind until.  "large" cannot be sent.  {"error":"..."} says
  * what is wrong with a request; a store that cannot be read gets no answer.
  *
  * Nothing is kept between requests, so that any process that has the store may

@@ -427,6 +427,7 @@ until_level(unsigned n)
 static void
 cpu(pid_t pid, const char *name)
 {
+    int             field;
     FILE           *file;
     char            path[64], line[1024], *p;
     unsigned long   user, system;
@@ -435,10 +436,17 @@ cpu(pid_t pid, const char *name)
     file = fopen(path, "re");
     expect(file != NULL && fgets(line, sizeof(line), file) != NULL, path);
 
+    /* utime and stime are the 14th and the next, the name is the 2nd */
+
     p = strrchr(line, ')');
-    user = system = 0;
-    expect(p && sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu "
-                       "%lu", &user, &system) == 2, path);
+
+    for (field = 2; p != NULL && field < 14; field++) {
+        p = strchr(p + 1, ' ');
+    }
+
+    expect(p != NULL, path);
+    user = strtoul(p, &p, 10);
+    system = strtoul(p, NULL, 10);
 
     printf("  %-9s %5.1f s of processor\n", name,
            (double) (user + system) / (double) sysconf(_SC_CLK_TCK));

@@ -43,6 +43,7 @@ offset(void)
 {
     long         seconds;
     FILE        *fp;
+    char         text[32];
     const char  *name;
 
     seconds = 0;
@@ -51,8 +52,8 @@ offset(void)
 
     if (fp != NULL) {
 
-        if (fscanf(fp, "%ld", &seconds) != 1) {
-            seconds = 0;
+        if (fgets(text, sizeof(text), fp) != NULL) {
+            seconds = strtol(text, NULL, 10);
         }
 
         fclose(fp);
