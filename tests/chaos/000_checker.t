@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib";
 
 use Test::More;
 
+use Chaos::Bugs;
 use Chaos::Check;
 
 my @gateway = ([ -100, 1000 ]);
@@ -315,6 +316,16 @@ step('', 'of a deleted user', [], [ 1, 'a', 'x@y.z', 1 ]);
 step('not 2', 'behind', [ a => 'x@y.z', 2 ], [ 1, 'a', 'x@y.z', 1 ]);
 step('nothing', 'not filled', [ a => 'x@y.z', 2 ], [ 1, 'a' ]);
 step('not bound', 'not bound', [ a => 'x@y.z', 2 ], [ 1, undef, 'x@Y.z' ]);
+
+for my $name (Chaos::Bugs::names()) {
+    is(join('', Chaos::Bugs::unfit($name, "$FindBin::Bin/../..")), '',
+        "bug: $name can be built");
+}
+
+my $hooks = `grep -rl 'FICUS_BUG' $FindBin::Bin/../../shared \\
+    $FindBin::Bin/../../workers $FindBin::Bin/../../common`;
+
+is($hooks, '', 'no source has a bug on purpose');
 
 done_testing();
 
