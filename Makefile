@@ -374,11 +374,11 @@ fuzz:
 bench: all bench-programs
 	@$(TEST_ENV) sh tests/bench/run.sh
 
-# SEED= and FAULTS= as tests/chaos/README.md says; BUGS= some of the bugs.
+# SEED=, FAULTS= and STORE= as tests/chaos/README.md says; BUGS= some of the bugs.
 .PHONY: chaos chaos-selftest
 chaos: all
 	@$(TEST_ENV) TIME='$(TIME)' SEED='$(SEED)' FAULTS='$(FAULTS)' \
-	    perl tests/chaos/100_chaos.t
+	    STORE='$(STORE)' perl tests/chaos/100_chaos.t
 
 chaos-selftest: all
 	+@$(TEST_ENV) MAKE='$(MAKE)' perl tests/chaos/selftest.pl $(BUGS)

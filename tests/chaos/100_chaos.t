@@ -5,7 +5,8 @@
 # Nothing that was acknowledged is lost, whatever is killed, stopped, wiped,
 # cut off or filled.  README.md says what happens and what is checked.
 #
-# Environment: TIME seconds (60), SEED, FAULTS, CLIENTS (6).
+# Environment: TIME seconds (60), SEED, FAULTS, STORE (sqlite, or mongodb),
+# CLIENTS (6).
 
 use strict;
 use warnings;
@@ -30,7 +31,7 @@ my $end = now() + $seconds;
 
 my $storm = Chaos::Storm->new(seed => $seed, faults => $ENV{FAULTS},
     clients => $ENV{CLIENTS} || 6, round => $seconds < 20 ? $seconds / 2 : 9,
-    room => ($ENV{CHAOS_ROOM} // 0) == $$);
+    store => $ENV{STORE} || 'sqlite', room => ($ENV{CHAOS_ROOM} // 0) == $$);
 
 note("SEED=$seed");
 

@@ -7,6 +7,7 @@ package Chaos::Faults;
 #
 #     often   how often it is chosen beside the others (1)
 #     quiet   between rounds alone, when all that was published has been read
+#     needs   what the nemesis must have: room, or a store's server of its own
 
 use strict;
 use warnings;
@@ -47,7 +48,10 @@ our %table = (
     'consumer-deleted' => { do => sub { _api($_[0],
         'CONSUMER.DELETE.USERS.orders') } },
     'consumer-reset' => { do => \&_reset_consumer },
-    'disk-full' => { do => \&_full },
+    'disk-full' => { needs => 'room', do => \&_full },
+    'kill-store' => { needs => 'store', often => 3, do => \&_kill_store },
+    'stop-store' => { needs => 'store', often => 2, do => sub {
+        $_[0]->freeze('store', 0.1 + $_[0]->random(3.9)) } },
 
     'quiet-stream-deleted' => { quiet => 1, do => sub { _api($_[0],
         'STREAM.DELETE.USERS') } },
@@ -65,7 +69,7 @@ our %table = (
 # kill-..., and so on.
 
 sub named {
-    my ($text, $room) = @_;
+    my ($text, %has) = @_;
 
     my @names = split /[\s,]+/, $text // '';
     my %chosen;
@@ -82,14 +86,15 @@ sub named {
         $chosen{$_} = !$not for @of;
     }
 
-    delete $chosen{'disk-full'} if !$room;
-
-    return grep { $chosen{$_} } sort keys %chosen;
+    return grep { $chosen{$_} && $has{$table{$_}{needs} // 'all'} // 1 }
+        sort keys %chosen;
 }
 
 
 sub _kill {
     my ($n, $name) = @_;
+
+    return _kill_store($n) if $name eq 'store';
 
     if ($name eq 'nats-server') {
         $n->broker_down or return 0;
@@ -105,13 +110,25 @@ sub _kill {
 }
 
 
+sub _kill_store {
+    my ($n) = @_;
+
+    my $store = delete $n->{up} or return 0;
+
+    $store->kill;
+    $n->later(0.1 + $n->random(2), sub { $n->{up} = $store->start });
+
+    return 1;
+}
+
+
 sub _several {
     my ($n) = @_;
 
     my $done = 0;
 
     for (1 .. 2 + int $n->random(3)) {
-        my $name = $n->pick(@all);
+        my $name = $n->pick(@all, $n->{up} ? 'store' : ());
 
         $done++ if $n->random < 0.7 ? _kill($n, $name)
             : $n->freeze($name, 0.1 + $n->random(2));

@@ -5,7 +5,8 @@ package Chaos::Nemesis;
 # What happens to the system while clients use it.
 #
 #     my $n = Chaos::Nemesis->new(system => Ficus::System, seed => ...,
-#         faults => [ NAME, ... ], port => n, proxy => n, data => ROOM);
+#         faults => [ NAME, ... ], port => n, proxy => n, data => ROOM,
+#         up => Ficus::Mongo);
 #     $n->begin;                  starts nats-server and the proxy before it
 #     $n->quiet;                  between rounds, when nothing is on its way
 #     $n->run($seconds);          some faults a second
@@ -13,8 +14,8 @@ package Chaos::Nemesis;
 #     $n->count                   name => how often
 #     $n->gateway, $n->stopped, $n->full      windows for Chaos::Check
 #
-# Chaos::Faults has the table of names.  ROOM: the directory of the data is a
-# small file system of its own.
+# Chaos::Faults has the table of names.  ROOM: the directory of the data, a small
+# file system of its own.  up: the store's server, when it is ours.
 
 use strict;
 use warnings;
@@ -137,6 +138,10 @@ sub pid_of {
     if ($name eq 'nats-server') {
         $broker //= $self->{broker};
         return $broker ? $self->{run}->pid($broker) : 0;
+    }
+
+    if ($name eq 'store') {
+        return $self->{up} ? $self->{run}->pid($self->{up}{name}) : 0;
     }
 
     if ($name eq 'gateway') {

@@ -5,14 +5,14 @@ package Chaos::Storm;
 # The whole test: a system, rounds of clients and faults, the judgement.
 #
 #     my $storm = Chaos::Storm->new(seed => 1, faults => "all",
-#         clients => 6, round => 9);
+#         clients => 6, round => 9, store => 'sqlite');
 #     $storm->round           one; returns its violations
 #     $storm->report          a screenful of text
 #     $storm->{bad}           all violations so far
 #     $storm->{wrong}         answers that are not as documented: which, body
 #     $storm->end             stops all, makes the last assertions of the logs
 #
-# Environment: FICUS_STORE and what Ficus::System takes.
+# store: or mongodb, Ficus::Mongo's server.
 
 use strict;
 use warnings;
@@ -24,6 +24,7 @@ use Time::HiRes qw(sleep);
 
 use Ficus::Contract;
 use Ficus::HTTP;
+use Ficus::Mongo;
 use Ficus::System;
 
 use Chaos::Check;
@@ -41,24 +42,34 @@ my $json = JSON::PP->new->utf8->canonical;
 sub new {
     my ($class, %o) = @_;
 
-    my $self = bless { rounds => 0, ops => 0, count => {}, lag => [],
-        bad => [], wrong => {}, carry => {}, documents => {},
-        began => now(), %o }, $class;
+    my $self = bless { store => 'sqlite', rounds => 0, ops => 0, count => {},
+        lag => [], bad => [], wrong => {}, carry => {}, documents => {},
+        began => now(), %o, room => undef }, $class;
 
     my $system = $self->{system} = Ficus::System->new(allow => [
         qr/exited on signal (?:9|15)\b/,
-        qr/^(?!.*\[(?:alert|emerg)\]).*(?:connect|recv|send)\w*\(\)/ ],
-        FICUS_STORE => $ENV{FICUS_STORE});
+        qr/^(?!.*\[(?:alert|emerg)\]).*(?:connect|recv|send)\w*\(\)/ ]);
     my $run = $system->run;
     my $data = $run->dir . '/data';
 
     $system->{env}{FICUS_NATS_URL} = 'nats://127.0.0.1:' . $run->port(4);
     mkdir $data, 0700;
-    $self->{room} = $o{room} && system('mount -t tmpfs -o size=64m,mode=0700 '
-        . "tmpfs $data") == 0 ? $data : undef;
-    $self->{faults} = [ Chaos::Faults::named($o{faults}, $self->{room}) ];
 
-    $self->{nemesis} = Chaos::Nemesis->new(system => $system,
+    my $mongo = $self->{store} eq 'mongodb' ? Ficus::Mongo->new($run, 5) : undef;
+
+    if ($mongo) {
+        $system->{env}{FICUS_STORE} = $mongo->uri("ficus-chaos-$$");
+    } elsif ($o{room} && system('mount -t tmpfs -o size=64m,mode=0700 '
+        . "tmpfs $data") == 0)
+    {
+        $self->{room} = $data;
+    }
+
+    my $ours = $mongo && $mongo->ours ? $mongo : undef;
+
+    $self->{faults} = [ Chaos::Faults::named($o{faults},
+        room => !!$self->{room}, store => !!$ours) ];
+    $self->{nemesis} = Chaos::Nemesis->new(system => $system, up => $ours,
         seed => $o{seed}, faults => $self->{faults}, data => $data,
         port => $run->port(3), proxy => $run->port(4));
     $self->{nemesis}->begin;
@@ -367,6 +378,7 @@ sub end {
     $self->{nemesis}->heal;
     $self->{system}->stop;
     $self->{nemesis}->broker_down;
+    $self->{nemesis}{up}->kill if $self->{nemesis}{up};
     system "umount $self->{room}" if $self->{room};
     kill 'KILL', $self->{system}->run->pid('proxy');
     $self->{system}->run->forget('proxy');
