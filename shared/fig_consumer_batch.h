@@ -188,6 +188,16 @@ fig_status_t fig_dead_redrive(fig_consumer_t *consumer, fig_str_t id,
  * on; it is done when sync.done has come to *ticket.
  */
 
+/* us: what lasts longer is said */
+#define FIG_SYNC_LATE       10000000
+
+enum {
+    FIG_SYNC_LEVEL = 0,
+    FIG_SYNC_REPAIRED,
+    FIG_SYNC_DIFFERS,
+    FIG_SYNC_FAILED
+};
+
 /* why: these are no trouble */
 #define FIG_SYNC_FIRST      "first start"
 #define FIG_SYNC_CONNECTED  "connected"
@@ -198,7 +208,22 @@ void fig_sync_want(fig_consumer_t *consumer, const char *why);
 fig_status_t fig_sync_ask(fig_consumer_t *consumer, bool mend,
     uint64_t *ticket);
 uint64_t fig_sync_interval(const fig_consumer_t *consumer);       /* us */
+
+
+/*
+ * fig_consumer_tell.c.  metrics: registers them; tell: counts and logs the run
+ * that has ended; result: one of FIG_SYNC_LEVEL and those behind it.
+ */
+
+void fig_sync_metrics(fig_consumer_t *consumer);
+void fig_sync_tell(fig_consumer_t *consumer);
+unsigned fig_sync_result(const fig_sync_last_t *last);
 const char *fig_sync_result_name(const fig_sync_last_t *last);
+
+/* fig_consumer_compare.c */
+fig_status_t fig_sync_compare(fig_consumer_t *consumer, bool twice);
+fig_status_t fig_sync_bring(void *data, const fig_event_t *events, size_t n);
+bool fig_sync_going(void *data);
 
 
 /*

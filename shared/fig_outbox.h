@@ -51,7 +51,7 @@ void fig_outbox_close(fig_outbox_t *outbox, uint64_t timeout);
  * For /readyz: what keeps it from publishing for longer, or NULL.
  */
 
-const char *fig_outbox_check(void *outbox);
+const char *fig_outbox_check(void *data);
 
 
 /*
