@@ -264,6 +264,14 @@ $two
 10-11 F get u/b > 1 email=w\@y.z deliveryAddress=a2.1
 EOT
 
+bad('status', 'an order that goes a step back', <<'EOT');
+0-1   1 post o/1 productName=t1.1 userId=a > 1 status=Pending
+2-3   1 put o/1 status=Processing > 2 productName=t1.1 userId=a
+4-5   2 put o/1 status=Shipping > nothing
+6-7   1 put o/1 status=Cancelled > 4 productName=t1.1 userId=a
+10-11 F get o/1 > 5 productName=t1.1 userId=a status=Processing
+EOT
+
 bad('bound-wrong', 'an order bound to who held the address before', <<"EOT");
 $two
 6-7   2 post u/b email=x\@y.z deliveryAddress=a2.1 > 1

@@ -50,7 +50,8 @@ none('no update is lost', qw(lost-update merge not-raised made-twice differs
     unexplained));
 none('no reader sees a version go back', qw(went-back stale two-contents
     came-back));
-none('no order goes back', qw(order-back moved bound-wrong two-holders));
+none('no order goes back', qw(order-back moved status bound-wrong
+    two-holders));
 none('what is deleted stays deleted', 'undeleted');
 none('nothing is there that nobody wrote', qw(invented torn));
 none('all orders are in step within 10 s', 'step');
@@ -60,6 +61,7 @@ none('no other status', 'answer');
 is(join("\n", map { "$_: $storm->{wrong}{$_}" } sort keys %{$storm->{wrong}}),
     '', 'all answers are as documented');
 is(join(' ', sort keys %kinds), '', 'no other kind');
+is(join('', $storm->crashes), '', 'nothing ended by itself');
 cmp_ok($storm->{ops}, '>', 20 * $seconds, 'enough was asked');
 
 if (%kinds || !Test::More->builder->is_passing) {

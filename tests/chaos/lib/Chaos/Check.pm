@@ -25,7 +25,7 @@ package Chaos::Check;
 # Kinds: answer, no-answer, hung, unread; invented, differs, two-contents,
 # came-back; went-back (for one reader), stale (for another), lost (for F);
 # not-raised, lost-update, merge, made-twice, undeleted, unexplained;
-# two-holders; torn, order-back, moved, bound-wrong, list, step.
+# two-holders; torn, order-back, moved, status, bound-wrong, list, step.
 
 use strict;
 use warnings;

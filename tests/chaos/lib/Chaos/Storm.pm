@@ -10,6 +10,7 @@ package Chaos::Storm;
 #     $storm->report          a screenful of text
 #     $storm->{bad}           all violations so far
 #     $storm->{wrong}         answers that are not as documented: which, body
+#     $storm->crashes         lines of logs that tell of one
 #     $storm->end             stops all, makes the last assertions of the logs
 #
 # store: or mongodb, Ficus::Mongo's server.
@@ -325,6 +326,58 @@ sub _judge {
 }
 
 
+# A worker that finds the disk full when it starts may say so and end.
+
+sub crashes {
+    my ($self) = @_;
+
+    my $full = @{$self->{nemesis}->full};
+
+    return $self->_lines('{ficus,nats-server,ferretdb}*.log', sub {
+        /ended by signal (?!9\b)/ || /^panic:|^fatal error:|\[FTL\]/
+            || (!$full && /ended with status [1-9]/);
+    });
+}
+
+
+sub _lines {
+    my ($self, $names, $is) = @_;
+
+    my @found;
+
+    for my $path (glob $self->{system}->run->dir . "/logs/$names") {
+        open my $fh, '<', $path or next;
+
+        while (<$fh>) {
+            push @found, $_ if $is->();
+        }
+    }
+
+    return @found;
+}
+
+
+# What the services call an error, by its words.
+
+sub _errors {
+    my ($self) = @_;
+
+    my %times;
+
+    for ($self->_lines('{users-v1,users-v2,orders}.log',
+        sub { /"level":"error"/ }))
+    {
+        my ($text) = /"msg":"((?:[^"\\]|\\.)*)"/;
+
+        $times{substr(($text // $_) =~ s/\d+/N/gr =~ s,/\S*/,,gr, 0, 60)}++;
+    }
+
+    my @most = sort { $times{$b} <=> $times{$a} } sort keys %times;
+
+    return map { "$times{$_} x $_" } @most[0 .. ($#most < 4 ? $#most : 4)];
+}
+
+
 sub report {
     my ($self) = @_;
 
@@ -351,6 +404,7 @@ sub report {
         sort keys %$status),
         _wrap('lag', (map { sprintf '%.1f', $_ } @{$self->{lag}}),
             sprintf 'at most %.1f s', max(0, @{$self->{lag}})),
+        _wrap('errors', $self->_errors),
         _wrap('found', %kinds ? map { "$_ $kinds{$_}" } sort keys %kinds
             : 'nothing');
 

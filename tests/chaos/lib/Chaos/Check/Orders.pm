@@ -16,6 +16,15 @@ use List::Util qw(min);
 use Chaos::Document;
 
 
+my %after = (
+    Pending => [ qw(Pending Processing Shipping Delivered Cancelled) ],
+    Processing => [ qw(Processing Shipping Delivered Cancelled) ],
+    Shipping => [ qw(Shipping Delivered) ],
+    Delivered => [ 'Delivered' ],
+    Cancelled => [ 'Cancelled' ],
+);
+
+
 # Of each state of a user its e-mail and address together are the name.
 
 sub pairs {
@@ -48,8 +57,11 @@ sub check {
         my $doc = $check->{docs}{$d};
         my @lives = _lives($check, $doc);
 
-        _follows($check, $doc, $pairs, @$_) for map { $_->{versions} } @lives;
-        _bound($check, $doc, $_) for @lives;
+        for my $life (@lives) {
+            _steps($check, $doc, $life);
+            _follows($check, $doc, $pairs, @{$life->{versions}});
+            _bound($check, $doc, $life);
+        }
     }
 }
 
@@ -82,6 +94,23 @@ sub _lives {
     }
 
     return grep { @{$_->{versions}} } @lives;
+}
+
+
+sub _steps {
+    my ($check, $doc, $life) = @_;
+
+    my $was = 'Pending';
+
+    return if $life->{unsure};
+
+    for my $v (@{$life->{versions}}) {
+        my $is = $doc->{at}{$v}{b}{status};
+
+        $check->bad('status', $doc->{d}, Chaos::Check::show($doc->{at}{$v})
+            . " is $is, was $was") if !grep { $_ eq $is } @{$after{$was}};
+        $was = $is;
+    }
 }
 
 
