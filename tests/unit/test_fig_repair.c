@@ -88,6 +88,7 @@ START_TEST(sums_are_fixed)
 
     doc.deleted = true;
     fig_digest_add(&digest, &doc);
+    ck_assert_uint_eq(digest.sums[398], 0x9ffd94f88672c227u);
     fig_digest_write(&text, &digest);
     ck_assert_uint_eq(text.len, FIG_DIGEST_TEXT);
     ck_assert_int_eq(fig_digest_parse(fig_buf_view(&text), &again), FIG_OK);
@@ -155,7 +156,7 @@ END_TEST
 
 START_TEST(lost)
 {
-    uint64_t  level;
+    uint64_t  level, buckets;
 
     ct_begin(true);
     ct_serve();
@@ -175,6 +176,11 @@ START_TEST(lost)
     level = events_metric(LEVEL);
     within(5000U, events_metric(LEVEL) > level);
     ck_assert_uint_eq(events_metric(LOST), 2);
+
+    buckets = events_metric("ficus_repair_buckets_total");
+    level = events_metric(LEVEL);
+    within(5000U, events_metric(LEVEL) > level + 1);
+    ck_assert_uint_eq(events_metric("ficus_repair_buckets_total"), buckets);
 
     /* unless it has them anew */
 
