@@ -69,7 +69,7 @@ sub run {
 
     while (now() < $end) {
         my $dice = rand;
-        my $act = $dice < 0.03 ? 'delete' : $dice < 0.05 ? 'cancel'
+        my $act = $dice < 0.04 ? 'delete' : $dice < 0.08 ? 'cancel'
                 : $often[rand @often];
 
         $acts{$act}->($self);

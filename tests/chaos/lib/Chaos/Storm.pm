@@ -19,7 +19,7 @@ use strict;
 use warnings;
 
 use JSON::PP;
-use List::Util qw(max sum0);
+use List::Util qw(sum0);
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
 
@@ -402,13 +402,22 @@ sub report {
 
     push @lines, _wrap('answers', map { ($_ || 'none') . " $status->{$_}" }
         sort keys %$status),
-        _wrap('lag', (map { sprintf '%.1f', $_ } @{$self->{lag}}),
-            sprintf 'at most %.1f s', max(0, @{$self->{lag}})),
+        _wrap('lag', _spread(@{$self->{lag}})),
         _wrap('errors', $self->_errors),
         _wrap('found', %kinds ? map { "$_ $kinds{$_}" } sort keys %kinds
             : 'nothing');
 
     return join '', map { "$_\n" } @lines;
+}
+
+
+# From healing to in step, over all rounds.
+
+sub _spread {
+    my @all = sort { $a <=> $b } @_ or return 'none';
+
+    return (sprintf('half within %.1f s', $all[$#all / 2]),
+        sprintf('all within %.1f s', $all[-1]));
 }
 
 
