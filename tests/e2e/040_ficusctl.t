@@ -215,7 +215,7 @@ like($out, qr/ 20\.00 /, 'it was taken');
 
 ctl(0, '--help');
 like($out, qr/^  $_ /m, "--help has $_")
-    for qw(status set p explain history rollback watch);
+    for qw(status set p explain history rollback watch dlq sync);
 is(scalar(grep { length > 80 } split /\n/, $out), 0, 'in 80 columns');
 ctl(0, '--version');
 like($out, qr/^ficusctl \d+\.\d+\.\d+$/, '--version');
@@ -263,7 +263,8 @@ SKIP: {
     local $ENV{PATH} = Ficus::System->program('') . ":$ENV{PATH}";
 
     for (
-        [ 'ficusctl ""', 'status set p explain history rollback watch' ],
+        [ 'ficusctl ""', 'status set p explain history rollback watch dlq'
+            . ' sync' ],
         [ 'ficusctl ro', 'rollback' ],
         [ 'ficusctl set ""', 'users' ],
         [ 'ficusctl --js', '--json' ],

@@ -371,6 +371,9 @@ START_TEST(test_closed_while_away)
 END_TEST
 
 
+static atomic_bool  reading;
+
+
 static void *
 read_frozen(void *data)
 {
@@ -379,6 +382,7 @@ read_frozen(void *data)
     fig_status_t  *status = data;
 
     small = fig_arena_create(4096, MB);
+    atomic_store(&reading, true);
     *status = fig_store_get(others, &users, FIG_STR("u1"), small, &doc);
     fig_arena_destroy(small);
 
@@ -399,6 +403,11 @@ START_TEST(test_connections_are_busy)
 
     (void) kill(server.pid, SIGSTOP);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_frozen, &status), 0);
+
+    while (!atomic_load(&reading)) {
+        (void) usleep(1000);
+    }
+
     (void) usleep(200000);
 
     op = op_put("u1", 0, NULL, NULL, "1");

@@ -31,7 +31,7 @@ static void ctl_help(void);
 const ctl_command_t  ctl_commands[] = {
 
     { "status", "[SPLIT]",
-      "weights and requests of a split, or of all",
+      "weights and requests of a split, or all",
       0, 1, ctl_status },
 
     { "set", "SPLIT ARM=WEIGHT ...",
@@ -63,7 +63,7 @@ const ctl_command_t  ctl_commands[] = {
       1, 2, ctl_dlq },
 
     { "sync", "check|repair",
-      "compares a worker's replica with its source",
+      "compares a replica with its source",
       1, 1, ctl_sync },
 
     { NULL, NULL, NULL, 0, 0, NULL }
