@@ -33,7 +33,7 @@ bench() {
     esac
 }
 
-[ $# -gt 0 ] || set -- instructions gateway system fcgi store events
+[ $# -gt 0 ] || set -- instructions gateway system fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"
