@@ -326,16 +326,17 @@ sub _judge {
 }
 
 
-# A worker that finds the disk full when it starts may say so and end.
+# A worker that finds the disk full, or no server of its store, when it starts
+# may say so and end.
 
 sub crashes {
     my ($self) = @_;
 
-    my $full = @{$self->{nemesis}->full};
+    my $may_end = @{$self->{nemesis}->full} || $self->{nemesis}{up};
 
     return $self->_lines('{ficus,nats-server,ferretdb}*.log', sub {
         /ended by signal (?!9\b)/ || /^panic:|^fatal error:|\[FTL\]/
-            || (!$full && /ended with status [1-9]/);
+            || (!$may_end && /ended with status [1-9]/);
     });
 }
 
