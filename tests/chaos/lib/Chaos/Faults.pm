@@ -164,8 +164,9 @@ sub _restart {
 
     my $window = $n->window(gateway => 60);
 
+    # it does not start where a service cannot
+    $n->ripen;
     $n->thaw;
-    unlink "$n->{data}/ballast";
     $n->{system}->stop;
     sleep $n->random(0.5);
     $n->{system}->start;

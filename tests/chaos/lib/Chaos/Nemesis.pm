@@ -281,6 +281,15 @@ sub _ripe {
 }
 
 
+# All that is still to be taken back, now.
+
+sub ripen {
+    my ($self) = @_;
+
+    $self->_ripe(9e99);
+}
+
+
 # One or two of those that need a system at rest.
 
 sub quiet {
@@ -297,7 +306,7 @@ sub quiet {
 sub heal {
     my ($self) = @_;
 
-    $self->_ripe(9e99);
+    $self->ripen;
     $self->thaw;
     $self->proxy('clear');
     $self->broker_up;
