@@ -16,7 +16,7 @@ use Test::More;
 
 use Ficus::HTTP qw(request);
 use Ficus::Nginx;
-use Ficus::Run qw(root wait_for);
+use Ficus::Run qw(children root wait_for);
 use Ficus::System;
 
 my $s = Ficus::System->new->start;
@@ -247,8 +247,7 @@ SKIP: {
     ok(wait_for(10, sub { $s->run->log('watch.log')
         =~ /v[12] +[\d.]+  \S+█.* 100\.00 +\d+/ }), 'with the share seen');
 
-    my ($child) = `ps -o pid= --ppid $pid` =~ /(\d+)/;
-    kill 'INT', $child;
+    kill 'INT', children($pid);
     $s->run->forget('watch');
     like($s->run->log('watch.log'), qr/\e\[\?25h/, 'and the cursor is back');
 }

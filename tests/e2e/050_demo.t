@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Time::HiRes qw(time);
 
-use Ficus::Run qw(wait_for);
+use Ficus::Run qw(children wait_for);
 use Ficus::System;
 
 my $s = Ficus::System->new;
@@ -81,8 +81,7 @@ SKIP: {
     cmp_ok(scalar @{$s->get('/api/orders')->{json}}, '>=', 100,
         'and makes orders');
 
-    my ($child) = `ps -o pid= --ppid $pid` =~ /(\d+)/;
-    kill 'INT', $child;
+    kill 'INT', children($pid);
     $t->forget('cut');
     like($t->log('cut.log'), qr/all that was made is\s+removed/, 'tidies up');
     clean('after Ctrl-C');

@@ -298,11 +298,7 @@ sub master {
 sub children {
     my ($self) = @_;
 
-    my $master = $self->master;
-
-    open my $fh, '<', "/proc/$master/task/$master/children" or return;
-
-    return split ' ', <$fh> // '';
+    return Ficus::Run::children($self->master);
 }
 
 

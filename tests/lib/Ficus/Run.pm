@@ -27,7 +27,7 @@ package Ficus::Run;
 # Exported: wait_for($seconds, sub { ... }) polls until the function is true
 # and returns what it returned, or '' when it is late; root() is the top of
 # the source tree; group($pid) are the live processes that $pid has started,
-# itself included.
+# itself included; children($pid) are its own, without theirs.
 #
 # done() asserts that no log has an [alert], [emerg] or [crit], no process was
 # ended by a signal or failed, no sanitizer spoke and nothing still runs.
@@ -49,7 +49,7 @@ use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(wait_for root group);
+our @EXPORT_OK = qw(wait_for root group children);
 
 my %runs;       # all runs of this process, to clean up after a die
 
@@ -342,6 +342,15 @@ sub group {
 
         $stat =~ /\) ([A-Z]) \d+ (\d+)/ && $2 == $pgid && $1 ne 'Z';
     } map { m,/(\d+)$, } glob '/proc/[0-9]*';
+}
+
+
+sub children {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/task/$pid/children" or return;
+
+    return split ' ', <$fh> // '';
 }
 
 
