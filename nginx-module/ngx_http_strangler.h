@@ -287,6 +287,7 @@ typedef struct {
     ngx_array_t                    *hosts;      /* ngx_str_t */
     ngx_str_t                       token;
     ngx_flag_t                      api;
+    ngx_flag_t                      guard;
 } ngx_http_strangler_loc_conf_t;
 
 
@@ -294,6 +295,7 @@ typedef struct {
     ngx_http_core_srv_conf_t       *cscf;
     ngx_http_strangler_loc_conf_t  *lcf;
     ngx_str_t                       location;
+    ngx_str_t                       directive;
 } ngx_http_strangler_api_loc_t;
 
 
@@ -338,6 +340,8 @@ char *ngx_http_strangler_conf_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_api_token_file(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+char *ngx_http_strangler_conf_api_guard(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_strangler_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -539,6 +543,7 @@ void ngx_http_strangler_watch(ngx_cycle_t *cycle,
 ngx_int_t ngx_http_strangler_api_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_strangler_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_strangler_ready_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_guard_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_HTTP_STRANGLER_H_INCLUDED */

@@ -123,20 +123,8 @@ ngx_http_strangler_api_handler(ngx_http_request_t *r)
     ngx_int_t                   rc;
     ngx_http_strangler_call_t  *call;
 
-    call = ngx_pcalloc(r->pool, sizeof(ngx_http_strangler_call_t));
+    call = ngx_http_strangler_create_call(r);
     if (call == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    call->request = r;
-    call->dir = NGX_INVALID_FILE;
-
-    ngx_http_strangler_out_init(&call->body, r->pool);
-
-    if (ngx_array_init(&call->errors, r->pool, 4,
-                       sizeof(ngx_http_strangler_error_t))
-        != NGX_OK)
-    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -163,6 +151,32 @@ ngx_http_strangler_api_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_strangler_finish(call, ngx_http_strangler_show(call));
+}
+
+
+ngx_http_strangler_call_t *
+ngx_http_strangler_create_call(ngx_http_request_t *r)
+{
+    ngx_http_strangler_call_t  *call;
+
+    call = ngx_pcalloc(r->pool, sizeof(ngx_http_strangler_call_t));
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->request = r;
+    call->dir = NGX_INVALID_FILE;
+
+    ngx_http_strangler_out_init(&call->body, r->pool);
+
+    if (ngx_array_init(&call->errors, r->pool, 4,
+                       sizeof(ngx_http_strangler_error_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return call;
 }
 
 

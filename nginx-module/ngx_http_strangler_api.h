@@ -131,6 +131,8 @@ ngx_int_t ngx_http_strangler_not_allowed(ngx_http_request_t *r);
 
 /* api */
 
+ngx_http_strangler_call_t *ngx_http_strangler_create_call(
+    ngx_http_request_t *r);
 ngx_http_strangler_error_t *ngx_http_strangler_add_error(
     ngx_http_strangler_call_t *call, ngx_str_t *field, char *code,
     char *message);

@@ -296,9 +296,10 @@ ngx_http_strangler_check_apis(ngx_conf_t *cf,
             && ngx_http_strangler_is_public(cf, api[i].cscf))
         {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                          "\"strangler_api\" in location \"%V\" listens "
+                          "\"%V\" in location \"%V\" listens "
                           "beyond loopback without "
-                          "\"strangler_api_token_file\"", &api[i].location);
+                          "\"strangler_api_token_file\"",
+                          &api[i].directive, &api[i].location);
         }
     }
 }

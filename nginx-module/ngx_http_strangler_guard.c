@@ -10,11 +10,52 @@
 static ngx_int_t ngx_http_strangler_check_host(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_check_origin(ngx_http_request_t *r);
 static void ngx_http_strangler_cut_port(ngx_str_t *host, ngx_uint_t ssl);
+static ngx_int_t ngx_http_strangler_guard_token(
+    ngx_http_strangler_call_t *call);
 static ngx_int_t ngx_http_strangler_check_token(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_check_type(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_check_by(ngx_http_strangler_call_t *call);
 static ngx_int_t ngx_http_strangler_check_reason(
     ngx_http_strangler_call_t *call);
+
+
+/*
+ * Of strangler_api_guard: before the access phase, where "satisfy any" could
+ * pass it by.
+ */
+
+ngx_int_t
+ngx_http_strangler_guard_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                       rc;
+    ngx_http_strangler_call_t      *call;
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
+
+    if (!lcf->guard) {
+        return NGX_DECLINED;
+    }
+
+    call = ngx_http_strangler_create_call(r);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_strangler_guard(call);
+
+    if (rc == NGX_OK && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        rc = ngx_http_strangler_guard_token(call);
+    }
+
+    if (rc == NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_strangler_finish(call, rc));
+
+    return NGX_DONE;
+}
 
 
 /* any call: NGX_OK, or why not to go on */
@@ -151,22 +192,14 @@ ngx_http_strangler_cut_port(ngx_str_t *host, ngx_uint_t ssl)
 ngx_int_t
 ngx_http_strangler_guard_change(ngx_http_strangler_call_t *call)
 {
-    ngx_str_t            challenge;
+    ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     r = call->request;
+    rc = ngx_http_strangler_guard_token(call);
 
-    if (ngx_http_strangler_check_token(r) != NGX_OK) {
-        ngx_str_set(&challenge, "Bearer");
-
-        if (ngx_http_strangler_set_header(r, "WWW-Authenticate", &challenge)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_strangler_problem(call, NGX_HTTP_UNAUTHORIZED,
-                                          "a change needs the bearer token");
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (!(call->route->empty && r->headers_in.content_type == NULL)
@@ -207,6 +240,29 @@ ngx_http_strangler_guard_change(ngx_http_strangler_call_t *call)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_guard_token(ngx_http_strangler_call_t *call)
+{
+    ngx_str_t  challenge;
+
+    if (ngx_http_strangler_check_token(call->request) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&challenge, "Bearer");
+
+    if (ngx_http_strangler_set_header(call->request, "WWW-Authenticate",
+                                      &challenge)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_strangler_problem(call, NGX_HTTP_UNAUTHORIZED,
+                                      "a change needs the bearer token");
 }
 
 

@@ -13,6 +13,8 @@
 #define NGX_HTTP_STRANGLER_TOKEN_MAX  4096
 
 
+static ngx_int_t ngx_http_strangler_remember_api(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_strangler_loc_conf_t *lcf);
 static char *ngx_http_strangler_read_token(ngx_conf_t *cf, ngx_str_t *file,
     ngx_str_t *token);
 
@@ -22,9 +24,7 @@ ngx_http_strangler_conf_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_strangler_loc_conf_t *lcf = conf;
 
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_strangler_api_loc_t    *api;
-    ngx_http_strangler_main_conf_t  *mcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (lcf->api != NGX_CONF_UNSET) {
         return "is duplicate";
@@ -42,21 +42,60 @@ ngx_http_strangler_conf_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a location given by a prefix";
     }
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
-
-    api = ngx_array_push(&mcf->apis);
-    if (api == NULL) {
+    if (ngx_http_strangler_remember_api(cf, cmd, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    api->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-    api->lcf = lcf;
-    api->location = clcf->name;
 
     lcf->api = 1;
     clcf->handler = ngx_http_strangler_api_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* to warn of it, when it is known where its server listens */
+
+static ngx_int_t
+ngx_http_strangler_remember_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_strangler_loc_conf_t *lcf)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_strangler_api_loc_t    *api;
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    api = ngx_array_push(&mcf->apis);
+    if (api == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    api->lcf = lcf;
+    api->location = clcf->name;
+    api->directive = cmd->name;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_strangler_conf_api_guard(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_strangler_loc_conf_t *lcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !lcf->guard) {
+        return rv;
+    }
+
+    return ngx_http_strangler_remember_api(cf, cmd, lcf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

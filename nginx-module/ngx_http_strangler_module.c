@@ -92,6 +92,13 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_api_guard"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_strangler_conf_api_guard,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_strangler_loc_conf_t, guard),
+      NULL },
+
     { ngx_string("strangler_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_strangler_conf_metrics,
@@ -236,6 +243,7 @@ ngx_http_strangler_create_loc_conf(ngx_conf_t *cf)
     lcf->pin = NGX_CONF_UNSET_PTR;
     lcf->hosts = NGX_CONF_UNSET_PTR;
     lcf->api = NGX_CONF_UNSET;
+    lcf->guard = NGX_CONF_UNSET;
 
     return lcf;
 }
@@ -252,6 +260,7 @@ ngx_http_strangler_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->pin, prev->pin, NULL);
     ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
     ngx_conf_merge_str_value(conf->token, prev->token, "");
+    ngx_conf_merge_value(conf->guard, prev->guard, 0);
 
     if (conf->hosts == NULL
         && ngx_http_strangler_default_hosts(cf, conf) != NGX_CONF_OK)
@@ -309,11 +318,18 @@ ngx_http_strangler_init(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
 
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_strangler_guard_handler;
+
     if (mcf->splits.nelts == 0) {
         return NGX_OK;
     }
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
     if (h == NULL) {

@@ -357,6 +357,17 @@ accepted("$split strangler_api_token_file %%DIR%%/token;",
 accepted($split, 'location = /m { strangler_metrics; }
     location = /r { strangler_ready; }', 'metrics and ready');
 
+accepted("$split strangler_api_token_file %%DIR%%/token;",
+    'location /w/ { strangler_api_guard on; return 204; }', 'guard');
+accepted($split, 'strangler_api_guard on; location /w/ {
+    strangler_api_guard off; return 204; }', 'guard of a server');
+refused($split, 'location / { strangler_api_guard yes; }',
+    'invalid value "yes" in "strangler_api_guard" directive, it must be "on"',
+    'guard is no flag');
+refused($split, 'location / { strangler_api_guard on;
+    strangler_api_guard on; }', '"strangler_api_guard" directive is duplicate',
+    'guard twice');
+
 for my $name ('strangler_api', 'strangler_metrics', 'strangler_ready') {
     refused($split, "location /x/ { $name on; }",
         "invalid number of arguments in \"$name\"", "$name with an argument");
@@ -430,6 +441,10 @@ warns('127.0.0.1:%%PORT_4%%; listen 0.0.0.0:%%PORT_5%%', $api, 'warns',
     'loopback and all');
 warns('%%PORT_4%%', "strangler_api_token_file %%DIR%%/token; $api", 'silent',
     'all addresses, with a token');
+warns('%%PORT_4%%', 'location /w/ { strangler_api_guard on; }', 'warns',
+    'all addresses, a guard');
+warns('%%PORT_4%%', 'location /w/ { strangler_api_guard off; }', 'silent',
+    'all addresses, no guard');
 warns('%%PORT_4%%', 'location = /metrics { strangler_metrics; }', 'silent',
     'all addresses, metrics alone');
 

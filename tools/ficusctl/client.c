@@ -122,7 +122,12 @@ ctl_call(const ctl_options_t *options, const char *method, char *path,
         goto done;
     }
 
-    rc = ctl_headers(&client, options, body != NULL);
+    if (body != NULL) {
+        ctl_header(&client, "Content-Type: application/json");
+        ctl_header(&client, "Expect:");
+    }
+
+    rc = ctl_headers(&client, options, strcmp(method, "GET") != 0);
 
     if (rc == CTL_OK) {
         ctl_setup(&client, method, url, body, answer);
@@ -154,8 +159,6 @@ ctl_headers(ctl_client_t *client, const ctl_options_t *options, bool change)
         return CTL_OK;
     }
 
-    ctl_header(client, "Content-Type: application/json");
-    ctl_header(client, "Expect:");
     ctl_author(client);
 
     if (options->if_match != NULL) {
