@@ -73,7 +73,7 @@ fig_app_get_ready(fig_request_t *request, fig_response_t *response)
         well &= fig_app_row(&checks, row->name, row->check(row->data));
     }
 
-    status = !ready ? "unavailable" : well ? "ok" : "degraded";
+    status = !ready ? "error" : well ? "ok" : "degraded";
 
     fig_buf_printf(&out, "{\"status\":\"%s\",\"checks\":{", status);
     fig_buf_str(&out, fig_buf_view(&checks));

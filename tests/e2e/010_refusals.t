@@ -43,6 +43,9 @@ for my $url ('', 'x', 'http://127.0.0.1:4222', 'nats://') {
         "FICUS_NATS_URL \"$url\"");
 }
 
+refused({ FICUS_NATS_URL => 'tls://127.0.0.1:4222' },
+    qr/FICUS_NATS_URL is tls:\/\/, but workers speak plain nats/, 'TLS');
+
 refused({ FICUS_NATS_URL => 'nats://u:secret@h/' . 'x' x 2000 },
     qr/FICUS_NATS_URL is longer than/, 'a very long URL');
 unlike($t->log("refused-$n.log"), qr/secret/, 'which may hold a password');

@@ -57,14 +57,16 @@ is(join(',', map { $_->{userId} } @{$s->get('/api/users')->{json}}), 'ann',
 
 
 SKIP: {
-    skip 'not our server', 8 if !$m->ours;
+    skip 'not our server', 9 if !$m->ours;
 
     $m->kill;
     $r = $s->request('PATCH', '/api/users/ann',
         json => { deliveryAddress => 'nowhere' });
     like($r->{status}, qr/^50[034]$/, 'without its server a change fails');
     is($s->get('/api/users/ann')->{status}, 503, 'as does a read');
-    is($s->worker('users-v1', '/readyz')->{status}, 503, 'not ready');
+    $r = $s->worker('users-v1', '/readyz');
+    is($r->{status}, 503, 'not ready');
+    is($r->{json}{status}, 'error', 'in the word that the gateway uses, too');
 
     $m->start;
     ok(wait_for(20, sub { $s->get('/api/users/ann')->{status} == 200 }),

@@ -105,9 +105,13 @@ run_nats_url(run_conf_t *conf)
                         "nats://127.0.0.1:%u", conf->nats_port);
     }
 
-    if ((strncmp(url, "nats://", 7) != 0 && strncmp(url, "tls://", 6) != 0)
-        || strchr(url, '/')[2] == '\0')
-    {
+    if (strncmp(url, "tls://", 6) == 0) {
+        run_error("FICUS_NATS_URL is tls://, but workers speak plain nats:// "
+                  "only; a tunnel such as stunnel can encrypt it");
+        return RUN_ERROR;
+    }
+
+    if (strncmp(url, "nats://", 7) != 0 || url[7] == '\0') {
         run_error("FICUS_NATS_URL is no URL such as nats://127.0.0.1:4222");
         return RUN_ERROR;
     }
