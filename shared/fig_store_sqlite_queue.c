@@ -27,8 +27,7 @@
 
 static void queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to);
 static fig_sqlite_job_t *later_job(const fig_op_t *ops, size_t n);
-static fig_str_t later_copy(char **p, fig_str_t s);
-static size_t ops_bytes(const fig_op_t *ops, size_t n);
+static void later_free(fig_sqlite_job_t *job);
 
 
 fig_status_t
@@ -47,7 +46,7 @@ fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
 
     job.ops = ops;
     job.n = n;
-    job.bytes = ops_bytes(ops, n);
+    job.bytes = fig_store_ops_bytes(ops, n);
     job.due = fig_clock_us() + store->lock_timeout * 1000;
     (void) pthread_cond_init(&job.done, &w->clock);
 
@@ -121,7 +120,7 @@ fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n)
     }
 
     if (full) {
-        free(job);
+        later_free(job);
     }
 }
 
@@ -166,7 +165,7 @@ fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *w,
         if (job->later) {
             w->later_bytes -= job->bytes;
             w->dropped = w->dropped && w->later_bytes != 0;
-            free(job);
+            later_free(job);
 
         } else {
             job->status = status;
@@ -213,86 +212,36 @@ queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to)
 }
 
 
-/*
- * One block: the job, its ops, their strings.
- */
-
 static fig_sqlite_job_t *
 later_job(const fig_op_t *ops, size_t n)
 {
-    char              *p;
-    size_t             i, k, size, bytes;
-    fig_doc_t         *doc;
     fig_sqlite_job_t  *job;
 
-    bytes = ops_bytes(ops, n);
-    size = sizeof(fig_sqlite_job_t) + n * sizeof(fig_op_t);
-    job = malloc(size + bytes);
+    job = calloc(1, sizeof(fig_sqlite_job_t));
 
     if (job == NULL) {
         return NULL;
     }
 
-    memset(job, 0, sizeof(fig_sqlite_job_t));
-
     job->later = true;
     job->n = n;
-    job->bytes = size + bytes;
-    job->ops = (fig_op_t *) (void *) (job + 1);
+    job->bytes = sizeof(fig_sqlite_job_t) + n * sizeof(fig_op_t)
+                 + fig_store_ops_bytes(ops, n);
     job->due = fig_clock_us() + LATER_DELAY;
+    job->ops = fig_store_ops_copy(ops, n);
 
-    memcpy(job->ops, ops, n * sizeof(fig_op_t));
-    p = (char *) job + size;
-
-    for (i = 0; i < n; i++) {
-        doc = &job->ops[i].doc;
-        doc->id = later_copy(&p, doc->id);
-        doc->body = later_copy(&p, doc->body);
-        doc->changed = later_copy(&p, doc->changed);
-
-        for (k = 0; k < FIG_STORE_KEYS; k++) {
-            doc->keys[k] = later_copy(&p, doc->keys[k]);
-        }
+    if (job->ops == NULL) {
+        free(job);
+        return NULL;
     }
 
     return job;
 }
 
 
-static fig_str_t
-later_copy(char **p, fig_str_t s)
+static void
+later_free(fig_sqlite_job_t *job)
 {
-    fig_str_t  copy;
-
-    if (s.data == NULL) {
-        return s;
-    }
-
-    memcpy(*p, s.data, s.len);
-    copy.data = *p;
-    copy.len = s.len;
-    *p += s.len;
-
-    return copy;
-}
-
-
-static size_t
-ops_bytes(const fig_op_t *ops, size_t n)
-{
-    size_t            i, k, bytes;
-    const fig_doc_t  *doc;
-
-    bytes = 0;
-
-    for (i = 0; i < n; i++) {
-        doc = &ops[i].doc;
-        bytes += doc->id.len + doc->body.len + doc->changed.len;
-
-        for (k = 0; k < FIG_STORE_KEYS; k++) {
-            bytes += doc->keys[k].len;
-        }
-    }
-
-    return bytes;
+    free(job->ops);
+    free(job);
 }
