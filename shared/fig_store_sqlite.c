@@ -31,6 +31,8 @@ static uint64_t sqlite_base(void *self);
 
 static void sqlite_configure(void);
 static fig_status_t sqlite_open_file(fig_sqlite_t *store);
+static fig_status_t sqlite_open_entered(fig_sqlite_t *store, bool alone,
+    bool clean);
 static fig_status_t sqlite_open_checked(fig_sqlite_t *store);
 static fig_status_t sqlite_open_schema(fig_sqlite_t *store);
 static void sqlite_close_writer(fig_sqlite_t *store);
@@ -276,8 +278,8 @@ sqlite_configure(void)
 static fig_status_t
 sqlite_open_file(fig_sqlite_t *store)
 {
-    bool          alone, clean;
-    fig_status_t  status;
+    bool                 alone, clean;
+    fig_sqlite_looked_t  looked;
 
     /* before the lock's file is made */
     if (fig_sqlite_probe(store->path) == FIG_ERROR) {
@@ -289,6 +291,27 @@ sqlite_open_file(fig_sqlite_t *store)
     {
         return FIG_ERROR;
     }
+
+    fig_sqlite_look(store->path, &looked);
+
+    if (sqlite_open_entered(store, alone, clean) == FIG_OK) {
+        return fig_sqlite_lock_joined(&store->lock, alone);
+    }
+
+    if (alone) {
+        fig_sqlite_ops_clear(store);
+        fig_sqlite_pool_clear(store);
+        fig_sqlite_unlook(store->path, &looked);
+    }
+
+    return FIG_ERROR;
+}
+
+
+static fig_status_t
+sqlite_open_entered(fig_sqlite_t *store, bool alone, bool clean)
+{
+    fig_status_t  status;
 
     status = fig_sqlite_probe(store->path);
 
@@ -303,14 +326,11 @@ sqlite_open_file(fig_sqlite_t *store)
         status = sqlite_open_checked(store);
     }
 
-    if (status != FIG_OK
-        || fig_sqlite_pool_init(store) != FIG_OK
-        || sqlite_open_schema(store) != FIG_OK)
-    {
+    if (status != FIG_OK || fig_sqlite_pool_init(store) != FIG_OK) {
         return FIG_ERROR;
     }
 
-    return fig_sqlite_lock_joined(&store->lock, alone);
+    return sqlite_open_schema(store);
 }
 
 

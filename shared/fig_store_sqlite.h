@@ -87,6 +87,19 @@ fig_status_t fig_sqlite_create(const char *path,
     const fig_collection_t *const *collections) FIG_NODISCARD;
 fig_status_t fig_sqlite_check(const char *path, sqlite3 *db) FIG_NODISCARD;
 
+/*
+ * To look at a file SQLite makes an index beside it, and an empty log.  look:
+ * before; unlook: removes what was not there.
+ */
+
+typedef struct {
+    bool           wal;
+    bool           shm;
+} fig_sqlite_looked_t;
+
+void fig_sqlite_look(const char *path, fig_sqlite_looked_t *looked);
+void fig_sqlite_unlook(const char *path, const fig_sqlite_looked_t *looked);
+
 
 /*
  * The schema.  list_sql: the statement of a page; the parameters are ?1 after,

@@ -47,6 +47,8 @@ static fig_status_t file_fill(const char *path, const char *name,
 static fig_status_t file_sync_directory(const char *path);
 static char *file_directory(const char *path);
 static void file_remove(const char *name);
+static off_t file_size(const char *path, const char *tail);
+static void file_unlink(const char *path, const char *tail);
 static uint32_t file_uint32(const unsigned char *p);
 
 
@@ -218,6 +220,27 @@ fig_sqlite_check(const char *path, sqlite3 *db)
 }
 
 
+void
+fig_sqlite_look(const char *path, fig_sqlite_looked_t *looked)
+{
+    looked->wal = file_size(path, "-wal") >= 0;
+    looked->shm = file_size(path, "-shm") >= 0;
+}
+
+
+void
+fig_sqlite_unlook(const char *path, const fig_sqlite_looked_t *looked)
+{
+    if (!looked->wal && file_size(path, "-wal") == 0) {
+        file_unlink(path, "-wal");
+    }
+
+    if (!looked->shm) {
+        file_unlink(path, "-shm");
+    }
+}
+
+
 /*
  * Through SQLite's own descriptor: closing another one of this file would end
  * the POSIX locks of every connection that this process has to it.
@@ -291,25 +314,13 @@ file_judge(const char *path, const unsigned char *header)
 static fig_status_t
 file_absent(const char *path)
 {
-    char         *wal;
-    bool          left;
-    struct stat   st;
-
-    if (asprintf(&wal, "%s-wal", path) < 0) {
-        fig_log_error("store %s: out of memory", path);
+    if (file_size(path, "-wal") > 0) {
+        fig_log_error("store %s: missing, but its log %s-wal is there; put it "
+                      "back, or remove the log", path, path);
         return FIG_ERROR;
     }
 
-    left = (stat(wal, &st) == 0 && st.st_size != 0);
-
-    if (left) {
-        fig_log_error("store %s: missing, but its log %s is there; put it "
-                      "back, or remove the log", path, wal);
-    }
-
-    free(wal);
-
-    return left ? FIG_ERROR : FIG_DECLINED;
+    return FIG_DECLINED;
 }
 
 
@@ -405,16 +416,45 @@ file_directory(const char *path)
 static void
 file_remove(const char *name)
 {
-    char    *file;
-    size_t   i;
+    size_t  i;
 
     for (i = 0; i < sizeof(file_tails) / sizeof(file_tails[0]); i++) {
-
-        if (asprintf(&file, "%s%s", name, file_tails[i]) >= 0) {
-            (void) unlink(file);
-            free(file);
-        }
+        file_unlink(name, file_tails[i]);
     }
+}
+
+
+static void
+file_unlink(const char *path, const char *tail)
+{
+    char  *file;
+
+    if (asprintf(&file, "%s%s", path, tail) >= 0) {
+        (void) unlink(file);
+        free(file);
+    }
+}
+
+
+/*
+ * -1: there is none.
+ */
+
+static off_t
+file_size(const char *path, const char *tail)
+{
+    int          rc;
+    char        *file;
+    struct stat  st;
+
+    if (asprintf(&file, "%s%s", path, tail) < 0) {
+        return -1;
+    }
+
+    rc = stat(file, &st);
+    free(file);
+
+    return rc == 0 ? st.st_size : -1;
 }
 
 

@@ -117,8 +117,7 @@ sub refused {
 }
 
 
-# SQLite makes an index and an empty log beside a file that it looks at; the
-# other service, whose file is good, may write to its own.
+# The other service, whose file is good, may write to its own.
 
 sub listing {
     my ($path) = @_;
@@ -127,5 +126,5 @@ sub listing {
         my $bytes = content($_) // '';
         -d $_ ? "$_ is a directory" : "$_ " . unpack('%32C*', $bytes) . ' '
             . length $bytes;
-    } grep { !/-shm$/ && !(/-wal$/ && -z $_) } sort glob "$path*";
+    } sort glob "$path*";
 }
