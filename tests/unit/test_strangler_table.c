@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../nginx-module/ngx_http_strangler_table.c"
+#include "ngx_http_strangler_table.h"
 
 
 #define SALT   ((const unsigned char *) "users")
