@@ -11,6 +11,7 @@ package Ficus::Bench;
 #
 #     my $r = wrk($url, connections => 64, seconds => 2, script => $lua)
 #     $r->{rps}, {p50}, {p99} (ms), {errors} (not 2xx, or no answer)
+#     with cpu => [ process ids ]: {cpu}, microseconds that they used a request
 #
 #     table([ 'name', 'req/s', ... ], [ ... ], ...)      prints aligned columns
 #     median(@numbers), percentile($q, @numbers)
@@ -81,16 +82,34 @@ sub wrk {
         '-d' . ($opt{seconds} // 2) . 's', '--timeout', '5s', '-s', $file,
         $url);
 
+    my $used = cpu(@{$opt{cpu} // []});
     open my $pipe, '-|', @command or die "wrk: $!\n";
     my $text = do { local $/; <$pipe> };
     close $pipe;
     unlink $file;
+    $used = cpu(@{$opt{cpu} // []}) - $used;
 
     my @r = $text =~ /^RESULT (\S+) (\S+) (\S+) (\d+) (\d+)$/m
         or die "wrk printed no result:\n$text";
 
     return { rps => $r[0], p50 => $r[1], p99 => $r[2], errors => $r[3],
-        requests => $r[4] };
+        requests => $r[4], cpu => $used / ($r[4] || 1) };
+}
+
+
+# What processes have run until now, in microseconds.
+
+sub cpu {
+    my (@pids) = @_;
+
+    my $ns = 0;
+
+    for my $file (map { glob "/proc/$_/task/*/schedstat" } @pids) {
+        open my $fh, '<', $file or next;
+        $ns += (split ' ', <$fh>)[0];
+    }
+
+    return $ns / 1000;
 }
 
 
