@@ -60,6 +60,12 @@ static const ngx_http_strangler_route_t  ngx_http_strangler_routes[] = {
       NULL,
       0 },
 
+    { ngx_string("/slots"),
+      NGX_HTTP_GET,
+      ngx_http_strangler_show_slots,
+      NULL,
+      0 },
+
     { ngx_string("/history"),
       NGX_HTTP_GET,
       ngx_http_strangler_show_history,

@@ -13,6 +13,7 @@
  *     guard   who may call               show  what GET answers
  *     change  makes it durable           put   what a change asks for
  *     verify  the chain of the history   post  course of a ramp
+ *     slots   what decides of a key
  */
 
 
@@ -182,6 +183,11 @@ ngx_int_t ngx_http_strangler_show_split(ngx_http_strangler_call_t *call,
 ngx_int_t ngx_http_strangler_show_explain(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
 ngx_int_t ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out);
+
+/* slots */
+
+ngx_int_t ngx_http_strangler_show_slots(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
 
 /* verify */
