@@ -22,8 +22,10 @@ done
 
 bench() {
     case $1 in
-        gateway | system) perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.' ;;
-        fcgi | instructions) sh "$here/$1.sh" ;;
+        gateway | system | fcgi)
+            perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
+            ;;
+        instructions) sh "$here/$1.sh" ;;
         store)
             "$build/tests/bench/bench_store"
             printf '\nMongoDB protocol\n'

@@ -16,6 +16,8 @@ package Ficus::Bench;
 #     table([ 'name', 'req/s', ... ], [ ... ], ...)      prints aligned columns
 #     median(@numbers), percentile($q, @numbers)
 #     verdict($name, $value, '>=', $target)  prints a line with met or missed
+#     compare($name, $result{one}, $result{other}, $target)
+#         the verdicts of requests/s, one by the other, and of their CPU
 
 use strict;
 use warnings;
@@ -23,7 +25,8 @@ use warnings;
 use Exporter qw(import);
 use List::Util qw(max shuffle);
 
-our @EXPORT_OK = qw(rounds wrk table median percentile verdict);
+our @EXPORT_OK = qw(compare rounds wrk table median percentile
+    verdict);
 
 
 sub rounds {
@@ -147,6 +150,23 @@ sub table {
     }
 
     print "\n";
+}
+
+
+# Rounds are paired: the median of the quotients, not their quotient.  The same
+# in requests a second of CPU is what is left of it on a machine that has other
+# things to do.
+
+sub compare {
+    my ($name, $one, $other, $target) = @_;
+
+    my @pairs = map { [ $one->{all}[$_], $other->{all}[$_] ] }
+        0 .. $#{$one->{all}};
+
+    verdict($name, median(map { $_->[0]{rps} / $_->[1]{rps} } @pairs), '>=',
+        $target);
+    verdict("$name, of CPU",
+        median(map { $_->[1]{cpu} / $_->[0]{cpu} } @pairs), '>=', $target);
 }
 
 
