@@ -2,9 +2,9 @@
 #
 # Copyright (C) Ficus authors
 #
-# Runs the benchmarks one after another: what a split costs, users and orders
-# through the whole system, the responder, the store and the events by
-# themselves.  Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
+# Runs the benchmarks one after another: what a split costs and what a change of
+# its weights does, users and orders through the whole system, the responder,
+# the store and the events by themselves.  Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
 
 set -eu
 
@@ -25,6 +25,7 @@ bench() {
         gateway | system | fcgi)
             perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
             ;;
+        change) perl "$here/change.pl" | grep -v '^ok\|^1\.\.' ;;
         instructions) sh "$here/$1.sh" ;;
         store)
             "$build/tests/bench/bench_store"
@@ -35,7 +36,7 @@ bench() {
     esac
 }
 
-[ $# -gt 0 ] || set -- instructions gateway system fcgi store events resync
+[ $# -gt 0 ] || set -- instructions gateway change system fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"
