@@ -102,9 +102,11 @@ sub _kill {
         return 1;
     }
 
+    # who was asked knows of it before we do
+    my $from = now();
     my $pid = $n->signal('KILL', $name);
 
-    $n->window(gateway => 0.5) if $name eq 'gateway' && $pid;
+    $n->window(gateway => 0.5, $from) if $name eq 'gateway' && $pid;
 
     return $pid;
 }
@@ -245,6 +247,7 @@ sub _full {
     my ($n) = @_;
 
     my $path = $n->{data} . '/ballast';
+    my $from = now();
     my $seconds = 0.3 + $n->random(1.5);
 
     open my $fh, '>', $path or return 0;
@@ -254,7 +257,7 @@ sub _full {
     1 while syswrite $fh, $bytes;
     close $fh;
 
-    $n->window(full => $seconds);
+    $n->window(full => $seconds, $from);
     $n->later($seconds, sub { unlink $path });
 
     return 1;

@@ -86,9 +86,9 @@ sub full { return shift->{windows}{full} }
 
 
 sub window {
-    my ($self, $what, $seconds) = @_;
+    my ($self, $what, $seconds, $from) = @_;
 
-    my $window = [ now(), now() + $seconds ];
+    my $window = [ $from // now(), now() + $seconds ];
 
     push @{$self->{windows}{$what}}, $window;
 
@@ -175,6 +175,7 @@ sub signal {
 sub freeze {
     my ($self, $name, $seconds) = @_;
 
+    my $from = now();
     my $pid = $self->signal('STOP', $name) or return 0;
 
     $self->{stopped_pids}{$pid} = 1;
@@ -183,7 +184,7 @@ sub freeze {
     });
 
     if ($name eq 'gateway') {
-        $self->window($_, $seconds) for qw(gateway stopped);
+        $self->window($_, $seconds, $from) for qw(gateway stopped);
     }
 
     return 1;
