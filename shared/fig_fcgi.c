@@ -24,8 +24,11 @@
 #define FIG_FCGI_SWEEP_MIN    10
 #define FIG_FCGI_SWEEP_MAX    1000
 
-/* us that threads without work may take to end */
+/* us that threads may take to end when all the time is over */
 #define FIG_FCGI_END_TIME     500000
+
+/* ms the same when it cannot be opened: none has a request */
+#define FIG_FCGI_FAILED       10000
 
 
 static unsigned fig_fcgi_enough(void);
@@ -94,7 +97,7 @@ fig_fcgi_open(const fig_fcgi_conf_t *conf, fig_fcgi_handler_pt handler,
 failed:
 
     fig_fcgi_hide(&fcgi->listener);
-    (void) fig_fcgi_stop(fcgi, 0);
+    (void) fig_fcgi_stop(fcgi, FIG_FCGI_FAILED);
     fig_fcgi_close(fcgi);
 
     return FIG_ERROR;
@@ -239,11 +242,11 @@ fig_fcgi_start_thread(fig_fcgi_thread_t *thread, const pthread_attr_t *attr)
 fig_status_t
 fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
 {
-    uint64_t      one, now;
+    uint64_t      one, late, until;
     fig_status_t  rc;
 
     one = 1;
-    now = fig_clock_us();
+    until = fig_clock_us() + timeout * 1000;
 
     atomic_store(&fcgi->stopping, true);
     fig_fcgi_hide(&fcgi->listener);
@@ -256,7 +259,7 @@ fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
     }
 
     fig_fcgi_conns_stop(fcgi);
-    fig_fcgi_wait_for(fcgi, &fcgi->nconns, now + timeout * 1000);
+    fig_fcgi_wait_for(fcgi, &fcgi->nconns, until);
 
     if (fcgi->quit != -1
         && write(fcgi->quit, &one, sizeof(one)) != sizeof(one))
@@ -264,8 +267,9 @@ fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
         fig_log_errno("cannot stop the threads");
     }
 
-    fig_fcgi_wait_for(fcgi, &fcgi->running,
-                      fig_clock_us() + FIG_FCGI_END_TIME);
+    /* one after the other, when there are many and the machine is busy */
+    late = fig_clock_us() + FIG_FCGI_END_TIME;
+    fig_fcgi_wait_for(fcgi, &fcgi->running, until > late ? until : late);
 
     (void) pthread_mutex_lock(&fcgi->mutex);
     rc = fcgi->running == 0 ? FIG_OK : FIG_AGAIN;

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+
+#define BUSY  8
 
 
 /* in two parts: so the first has a deadline */
@@ -494,6 +498,53 @@ START_TEST(test_stop_timeout)
 END_TEST
 
 
+static void *
+keep_busy(void *data)
+{
+    atomic_bool  *stop = data;
+
+    while (!atomic_load(stop)) { /* void */ }
+
+    return NULL;
+}
+
+
+/* threads that only wait for a processor are no requests that still run */
+
+START_TEST(test_stop_busy_machine)
+{
+    int          i;
+    cpu_set_t    one;
+    pthread_t    busy[BUSY];
+    atomic_bool  stop;
+
+    CPU_ZERO(&one);
+    CPU_SET((size_t) sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+
+    server_setup();
+    server_conf.threads = 256;
+    server_start();
+
+    atomic_init(&stop, false);
+
+    for (i = 0; i < BUSY; i++) {
+        ck_assert_int_eq(pthread_create(&busy[i], NULL, keep_busy, &stop), 0);
+    }
+
+    ck_assert_int_eq(fig_fcgi_stop(server, 30000), FIG_OK);
+    atomic_store(&stop, true);
+
+    for (i = 0; i < BUSY; i++) {
+        ck_assert_int_eq(pthread_join(busy[i], NULL), 0);
+    }
+
+    fig_fcgi_close(server);
+    fcgi_place_remove(&server_place);
+}
+END_TEST
+
+
 int
 main(void)
 {
@@ -510,7 +561,8 @@ main(void)
         test_max_connections,
         test_stop,
         test_stop_queued,
-        test_stop_timeout
+        test_stop_timeout,
+        test_stop_busy_machine
     };
 
     return unit_run("fig_fcgi_listen", tests, UNIT_COUNT(tests));
