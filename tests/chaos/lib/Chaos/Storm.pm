@@ -68,6 +68,9 @@ sub new {
 
     my $ours = $mongo && $mongo->ours ? $mongo : undef;
 
+    # FerretDB reads all documents for each change
+    ($Chaos::Client::users, $Chaos::Client::orders) = (100, 30) if $ours;
+
     $self->{faults} = [ Chaos::Faults::named($o{faults},
         room => !!$self->{room}, store => !!$ours) ];
     $self->{nemesis} = Chaos::Nemesis->new(system => $system, up => $ours,
@@ -223,17 +226,23 @@ sub _settle {
     my (@wrong, $lists);
 
     while (1) {
+        my $asked = now();
+
         $lists = $self->_lists;
         @wrong = $lists ? Chaos::Check::Orders::step(@$lists{qw(users orders)})
             : 'the lists cannot be read';
 
         last if !@wrong || now() > $healed + $patience;
-        sleep 0.1;
+
+        # who looks is not to keep those busy who are to be in step
+        sleep 0.1 + 2 * (now() - $asked);
     }
 
     my $lag = now() - $healed;
 
     push @{$self->{lag}}, $lag;
+    $self->{nemesis}->say(sprintf '%.3f %s after %.1f s', now(),
+        @wrong ? 'not in step' : 'in step', $lag);
 
     if (!$self->{nemesis}->whole) {
         push @wrong, 'a service is not ready again';
