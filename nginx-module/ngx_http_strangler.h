@@ -18,8 +18,9 @@
  *     protect   directives of both     window    counters as they were
  *     count     what became of tries   rescue    by the baseline
  *     location  directives of locations
- *     history   the file of all changes    ramp      judges a ramp
- *     step      makes its steps
+ *     history   file of all changes    ramp      judges a ramp
+ *     step      makes its steps        lane      counters of arms
+ *     ledger    what each route needs  routes    their places in it
  */
 
 
@@ -35,8 +36,7 @@
 
 #define NGX_HTTP_STRANGLER_KEYS         8
 
-#define NGX_HTTP_STRANGLER_FILE_MAX     65536
-#define NGX_HTTP_STRANGLER_LINE_MAX     2048
+#define NGX_HTTP_STRANGLER_QUIET        (14 * 86400000)
 
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
@@ -56,6 +56,24 @@ typedef enum {
     ngx_http_strangler_too_many,
     ngx_http_strangler_probe_failed
 } ngx_http_strangler_cause_e;
+
+
+typedef enum {
+    ngx_http_strangler_number_e = 0,
+    ngx_http_strangler_percent_e,
+    ngx_http_strangler_time_e
+} ngx_http_strangler_type_e;
+
+
+/* a parameter of a directive; its value is an ngx_uint_t */
+
+typedef struct {
+    ngx_str_t                       name;       /* "name=" */
+    size_t                          offset;
+    ngx_uint_t                      type;
+    ngx_int_t                       min;
+    ngx_int_t                       max;        /* milliseconds for a time */
+} ngx_http_strangler_setting_t;
 
 
 typedef struct {
@@ -116,14 +134,6 @@ typedef struct {
 } ngx_http_strangler_local_t;
 
 
-/* what is left of the text of a state file */
-
-typedef struct {
-    u_char                         *pos;
-    u_char                         *end;
-} ngx_http_strangler_text_t;
-
-
 /* a value as nginx has it; index is that of a plain "$variable" */
 
 typedef struct {
@@ -174,18 +184,26 @@ typedef struct {
 } ngx_http_strangler_rescue_conf_t;
 
 
+typedef struct {
+    ngx_msec_t                      quiet;
+    unsigned                        given:1;
+} ngx_http_strangler_ledger_conf_t;
+
+
 typedef struct ngx_http_strangler_copies_s  ngx_http_strangler_copies_t;
 
 
 typedef struct {
     ngx_http_strangler_local_t     *local;
     ngx_http_strangler_sh_t        *sh;
+    u_char                         *places;     /* of routes, in the ledger */
 
     ngx_uint_t                      nkeys;
     ngx_http_strangler_value_t      key[NGX_HTTP_STRANGLER_KEYS];
     ngx_http_strangler_override_t   override;
     ngx_http_strangler_breaker_conf_t  breaker;
     ngx_http_strangler_rescue_conf_t   rescue;
+    ngx_http_strangler_ledger_conf_t   ledger;
     ngx_http_strangler_copies_t    *copies;
     ngx_pool_t                     *pool;
 
@@ -241,6 +259,7 @@ struct ngx_http_strangler_ctx_s {
     uint16_t                        status;         /* when pending */
     uint8_t                         arm;            /* in the configuration */
     uint8_t                         served;
+    uint8_t                         route;          /* in the ledger */
     unsigned                        decided:3;
     unsigned                        kept:1;
     unsigned                        pending:1;      /* failed, not counted */
@@ -267,9 +286,11 @@ struct ngx_http_strangler_main_conf_s {
     ngx_array_t                     zones;      /* of zone_t * */
     ngx_array_t                     pins;       /* ngx_str_t, constants */
     ngx_array_t                     apis;       /* locations, to warn of */
+    ngx_array_t                     routes;     /* ngx_str_t; the first: none */
     ngx_uint_t                      bucket_size;    /* of variables */
     ngx_uid_t                       user;
     ngx_gid_t                       group;
+    ngx_cycle_t                    *cycle;
     u_char                          code[600];  /* index of a status */
     uint64_t                        fine[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_event_t                     watch;
@@ -284,6 +305,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_strangler_value_t     *pin;
+    ngx_uint_t                      route;      /* in the main configuration */
+    ngx_str_t                       route_name;
     ngx_array_t                    *hosts;      /* ngx_str_t */
     ngx_str_t                       token;
     ngx_flag_t                      api;
@@ -325,6 +348,8 @@ char *ngx_http_strangler_conf_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_rescue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
+    const ngx_http_strangler_setting_t *settings, ngx_str_t *value);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
 ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
@@ -363,6 +388,9 @@ ngx_str_t *ngx_http_strangler_header(ngx_http_request_t *r, char *lowcase,
 
 ngx_http_strangler_ctx_t *ngx_http_strangler_decide(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split);
+void ngx_http_strangler_visit_late(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_visit_other(ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_refresh(ngx_http_strangler_split_t *split);
 void ngx_http_strangler_effect(ngx_http_strangler_split_t *split);
 
@@ -420,13 +448,41 @@ ngx_int_t ngx_http_strangler_adopt(ngx_http_strangler_split_t *split,
     ngx_http_strangler_image_t *image);
 void ngx_http_strangler_image(ngx_http_strangler_sh_t *sh,
     ngx_http_strangler_image_t *image);
+
+/* lane */
+
+ngx_int_t ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm);
 void ngx_http_strangler_lanes(ngx_http_strangler_split_t *split,
     ngx_uint_t worker);
 void ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_lane_t *sum);
-
+void ngx_http_strangler_sum_visits(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_uint_t first, ngx_uint_t last,
+    ngx_http_strangler_visits_t *sum);
+ngx_atomic_uint_t ngx_http_strangler_requests(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm);
 void ngx_http_strangler_tries(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_tries_t *tries);
+
+/* routes */
+
+char *ngx_http_strangler_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_strangler_merge_route(ngx_conf_t *cf,
+    ngx_http_strangler_loc_conf_t *prev, ngx_http_strangler_loc_conf_t *conf);
+ngx_int_t ngx_http_strangler_init_places(ngx_conf_t *cf,
+    ngx_http_strangler_split_t *split);
+ngx_uint_t ngx_http_strangler_place(ngx_http_strangler_split_t *split,
+    ngx_uint_t route);
+ngx_uint_t ngx_http_strangler_place_of(ngx_http_strangler_split_t *split,
+    ngx_str_t *name);
+
+/* ledger */
+
+char *ngx_http_strangler_conf_ledger(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_strangler_init_ledger(ngx_http_strangler_split_t *split);
 
 /* breaker */
 
@@ -475,45 +531,6 @@ void ngx_http_strangler_configured(ngx_http_strangler_split_t *split,
     ngx_http_strangler_weights_t *weights);
 void ngx_http_strangler_hash(ngx_http_strangler_split_t *split);
 
-/* state */
-
-ngx_int_t ngx_http_strangler_word(ngx_http_strangler_text_t *t,
-    ngx_str_t *word);
-ngx_int_t ngx_http_strangler_number(ngx_http_strangler_text_t *t, uint64_t *n);
-ngx_int_t ngx_http_strangler_escaped(ngx_http_strangler_text_t *t, char *name,
-    u_char *data, u_char *len, size_t max);
-ngx_int_t ngx_http_strangler_line_end(ngx_http_strangler_text_t *t);
-size_t ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_table_t *table, u_char *buf, u_char *end);
-u_char *ngx_http_strangler_escape(u_char *p, u_char *end, u_char *data,
-    size_t len);
-ngx_int_t ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
-    ngx_http_strangler_image_t *image);
-
-/* file */
-
-ngx_int_t ngx_http_strangler_lock(ngx_http_strangler_split_t *split,
-    ngx_fd_t *fd, ngx_log_t *log);
-void ngx_http_strangler_unlock(ngx_fd_t fd, ngx_log_t *log);
-ngx_int_t ngx_http_strangler_read(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_image_t *image, ngx_log_t *log);
-ngx_int_t ngx_http_strangler_write(ngx_http_strangler_split_t *split,
-    ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
-
-/* history */
-
-u_char *ngx_http_strangler_record_text(ngx_http_strangler_sh_t *sh,
-    ngx_http_strangler_record_t *record, ngx_uint_t hash, u_char *p,
-    u_char *end);
-void ngx_http_strangler_chain(ngx_http_strangler_sh_t *sh,
-    ngx_http_strangler_record_t *record, u_char *previous);
-ngx_int_t ngx_http_strangler_append(ngx_http_strangler_split_t *split,
-    ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
-ngx_int_t ngx_http_strangler_check_line(u_char *p, u_char *end, u_char *hash,
-    uint64_t *generation);
-uint64_t ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
-    u_char *hash, ngx_log_t *log);
-
 /* ramp */
 
 void ngx_http_strangler_ramp_tick(ngx_http_strangler_split_t *split);
@@ -523,13 +540,6 @@ void ngx_http_strangler_ramp_weights(ngx_http_strangler_split_t *split,
 void ngx_http_strangler_ramp_end(ngx_http_strangler_ramp_t *ramp,
     ngx_uint_t state, char *why);
 const char *ngx_http_strangler_verdict(ngx_uint_t verdict);
-
-/* ramp_text */
-
-u_char *ngx_http_strangler_encode_ramp(ngx_http_strangler_sh_t *sh,
-    ngx_http_strangler_ramp_t *ramp, u_char *p, u_char *end);
-ngx_int_t ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
-    ngx_http_strangler_image_t *image);
 
 /* watch */
 

@@ -72,6 +72,12 @@ static const ngx_http_strangler_route_t  ngx_http_strangler_routes[] = {
       NULL,
       0 },
 
+    { ngx_string("/ledger"),
+      NGX_HTTP_GET,
+      ngx_http_strangler_show_ledger,
+      NULL,
+      0 },
+
     { ngx_string("/rollback"),
       NGX_HTTP_POST,
       NULL,

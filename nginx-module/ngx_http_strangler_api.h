@@ -112,6 +112,17 @@ struct ngx_http_strangler_call_s {
 };
 
 
+/* what the arms have done on a route; times are Unix seconds, 0: never */
+
+typedef struct {
+    ngx_atomic_uint_t                requests[NGX_HTTP_STRANGLER_ARMS];
+    ngx_atomic_uint_t                pinned[NGX_HTTP_STRANGLER_ARMS];
+    ngx_atomic_uint_t                total;
+    time_t                           last;
+    time_t                           last_baseline;
+} ngx_http_strangler_served_t;
+
+
 /* out */
 
 void ngx_http_strangler_out_init(ngx_http_strangler_out_t *out,
@@ -124,6 +135,7 @@ void ngx_http_strangler_out_json(ngx_http_strangler_out_t *out, u_char *data,
     size_t len);
 void ngx_http_strangler_out_name(ngx_http_strangler_out_t *out,
     ngx_str_t *name);
+void ngx_http_strangler_out_time(ngx_http_strangler_out_t *out, time_t when);
 ngx_int_t ngx_http_strangler_send(ngx_http_request_t *r, ngx_uint_t status,
     char *type, ngx_http_strangler_out_t *out);
 ngx_int_t ngx_http_strangler_set_header(ngx_http_request_t *r, char *name,
@@ -188,6 +200,16 @@ ngx_int_t ngx_http_strangler_show_history(ngx_http_strangler_call_t *call,
 /* slots */
 
 ngx_int_t ngx_http_strangler_show_slots(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out);
+
+/* ledger */
+
+void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, ngx_http_strangler_served_t *served);
+ngx_uint_t ngx_http_strangler_route_is_shown(
+    ngx_http_strangler_split_t *split, ngx_uint_t route,
+    ngx_http_strangler_served_t *served);
+ngx_int_t ngx_http_strangler_show_ledger(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
 
 /* verify */

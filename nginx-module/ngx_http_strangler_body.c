@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_files.h"
 
 
 static void ngx_http_strangler_call_cleanup(void *data);

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_files.h"
 
 
 #define NGX_HTTP_STRANGLER_RETRY    10

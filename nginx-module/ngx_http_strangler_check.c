@@ -182,7 +182,9 @@ ngx_http_strangler_conf_check(ngx_conf_t *cf)
     split = mcf->splits.elts;
 
     for (i = 0; i < mcf->splits.nelts; i++) {
-        if (ngx_http_strangler_check_split(cf, split[i]) != NGX_OK) {
+        if (ngx_http_strangler_check_split(cf, split[i]) != NGX_OK
+            || ngx_http_strangler_init_places(cf, split[i]) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }

@@ -62,6 +62,7 @@ ngx_http_strangler_conf_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     split->pool = cf->pool;
+    split->ledger.quiet = NGX_HTTP_STRANGLER_QUIET;
 
     if (ngx_http_strangler_conf_parameters(cf, split) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;

@@ -21,6 +21,7 @@ static void ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx,
     ngx_uint_t good);
 static void ngx_http_strangler_defer(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t status, uint64_t nsec);
+static void ngx_http_strangler_count_rescue(ngx_http_strangler_ctx_t *ctx);
 static ngx_uint_t ngx_http_strangler_is_cut(ngx_http_upstream_t *u);
 static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
     ngx_uint_t status, uint64_t nsec);
@@ -41,9 +42,8 @@ void
 ngx_http_strangler_served(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx)
 {
-    uint64_t                    nsec;
-    ngx_uint_t                  good, status;
-    ngx_http_strangler_lane_t  *lane;
+    uint64_t    nsec;
+    ngx_uint_t  good, status;
 
     if (u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER) {
         ngx_http_strangler_keep_ctx(ctx);
@@ -71,8 +71,7 @@ ngx_http_strangler_served(ngx_http_upstream_t *u,
     ctx->pending = 0;
 
     if (ctx->rescued) {
-        lane = ctx->split->arm[ctx->arm].lane;
-        (void) ngx_atomic_fetch_add(&lane->rescued, 1);
+        ngx_http_strangler_count_rescue(ctx);
     }
 
     /* error_page and X-Accel-Redirect may follow */
@@ -82,6 +81,30 @@ ngx_http_strangler_served(ngx_http_upstream_t *u,
     {
         ngx_http_strangler_keep_ctx(ctx);
     }
+}
+
+
+/* the route has needed the baseline */
+
+static void
+ngx_http_strangler_count_rescue(ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_http_strangler_lane_t   *lane;
+    ngx_http_strangler_split_t  *split;
+
+    split = ctx->split;
+
+    lane = split->arm[ctx->arm].lane;
+    (void) ngx_atomic_fetch_add(&lane->rescued, 1);
+
+    if (ctx->route == NGX_HTTP_STRANGLER_NONE) {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&split->sh->ledger[ctx->route].rescued, 1);
+
+    lane = split->arm[split->baseline].lane;
+    lane->visits[ctx->route].last = ngx_time();
 }
 
 

@@ -17,7 +17,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_files.h"
 
 
 #define NGX_HTTP_STRANGLER_TAIL      8192

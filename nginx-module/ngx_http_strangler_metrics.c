@@ -54,6 +54,17 @@ static void ngx_http_strangler_metric_refused(
 static void ngx_http_strangler_metric_opened(
     ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_route_requests(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_route_rescued(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_route_last(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_route_metric(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, char *name, ngx_http_strangler_out_t *out);
 
 
 static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
@@ -101,6 +112,18 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
     { "overrides_ignored_total", "counter",
       "Overrides that were not allowed or named no arm.",
       NULL, ngx_http_strangler_metric_overrides },
+
+    { "route_requests_total", "counter",
+      "Requests by route and by the arm chosen.",
+      NULL, ngx_http_strangler_metric_route_requests },
+
+    { "route_rescued_total", "counter",
+      "Requests of a route that an arm failed and the baseline answered.",
+      NULL, ngx_http_strangler_metric_route_rescued },
+
+    { "route_baseline_timestamp_seconds", "gauge",
+      "When a route has last needed the baseline, in Unix time.",
+      NULL, ngx_http_strangler_metric_route_last },
 
     { NULL, NULL, NULL, NULL, NULL }
 };
@@ -168,10 +191,11 @@ static void
 ngx_http_strangler_metric_requests(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_out_t *out)
 {
-    ngx_uint_t                  i;
-    ngx_http_strangler_lane_t   sum;
+    ngx_uint_t                   i;
+    ngx_http_strangler_visits_t  sum;
 
-    ngx_http_strangler_sum(split, arm, &sum);
+    ngx_http_strangler_sum_visits(split, arm, 0, NGX_HTTP_STRANGLER_OTHER,
+                                  &sum);
 
     for (i = 0; i < ngx_http_strangler_decided_n; i++) {
         ngx_http_strangler_out(out, "ficus_split_requests_total{split=\"%V\","
@@ -363,4 +387,82 @@ ngx_http_strangler_metric_overrides(ngx_http_strangler_split_t *split,
     ngx_http_strangler_out(out, "ficus_split_overrides_ignored_total{"
                            "split=\"%V\"} %uA\n", &split->name,
                            split->sh->overrides_ignored);
+}
+
+
+static void
+ngx_http_strangler_metric_route_requests(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                   i;
+    ngx_http_strangler_served_t  served;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_ROUTES; i++) {
+
+        if (!ngx_http_strangler_route_is_shown(split, i, &served)) {
+            continue;
+        }
+
+        for (arm = 0; arm < split->narms; arm++) {
+            ngx_http_strangler_route_metric(split, i, "route_requests_total",
+                                            out);
+            ngx_http_strangler_out(out, ",arm=\"%V\"} %uA\n",
+                                   &split->arm[arm].name,
+                                   served.requests[arm]);
+        }
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_route_rescued(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                   i;
+    ngx_http_strangler_served_t  served;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_ROUTES; i++) {
+
+        if (ngx_http_strangler_route_is_shown(split, i, &served)) {
+            ngx_http_strangler_route_metric(split, i, "route_rescued_total",
+                                            out);
+            ngx_http_strangler_out(out, "} %uA\n",
+                                   split->sh->ledger[i].rescued);
+        }
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_route_last(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                   i;
+    ngx_http_strangler_served_t  served;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_ROUTES; i++) {
+
+        if (ngx_http_strangler_route_is_shown(split, i, &served)) {
+            ngx_http_strangler_route_metric(split, i,
+                                            "route_baseline_timestamp_seconds",
+                                            out);
+            ngx_http_strangler_out(out, "} %T\n", served.last_baseline);
+        }
+    }
+}
+
+
+/* a label is escaped as a string of JSON without control characters is */
+
+static void
+ngx_http_strangler_route_metric(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, char *name, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_entry_t  *entry;
+
+    entry = &split->sh->ledger[route];
+
+    ngx_http_strangler_out(out, "ficus_split_%s{split=\"%V\",route=", name,
+                           &split->name);
+    ngx_http_strangler_out_json(out, entry->name, entry->len);
 }

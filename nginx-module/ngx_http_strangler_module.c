@@ -63,10 +63,24 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_ledger"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_conf_ledger,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("strangler_pin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
       ngx_http_strangler_conf_pin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_route"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_strangler_conf_route,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -166,6 +180,7 @@ const ngx_str_t  ngx_http_strangler_decided_names[] = {
 static void *
 ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_str_t                       *none;
     ngx_uint_t                       i;
     ngx_http_strangler_main_conf_t  *mcf;
 
@@ -173,6 +188,8 @@ ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
     if (mcf == NULL) {
         return NULL;
     }
+
+    mcf->cycle = cf->cycle;
 
     if (ngx_array_init(&mcf->splits, cf->pool, 4,
                        sizeof(ngx_http_strangler_split_t *))
@@ -184,10 +201,15 @@ ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->apis, cf->pool, 4,
                           sizeof(ngx_http_strangler_api_loc_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->routes, cf->pool, 16, sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NULL;
     }
+
+    none = ngx_array_push(&mcf->routes);
+    ngx_str_null(none);
 
     for (i = 0; ngx_http_strangler_codes[i]; i++) { /* void */ }
 
@@ -238,6 +260,8 @@ ngx_http_strangler_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     lcf->token = { 0, NULL };
+     *     lcf->route_name = { 0, NULL };
+     *     lcf->route = 0;
      */
 
     lcf->pin = NGX_CONF_UNSET_PTR;
@@ -261,6 +285,10 @@ ngx_http_strangler_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
     ngx_conf_merge_str_value(conf->token, prev->token, "");
     ngx_conf_merge_value(conf->guard, prev->guard, 0);
+
+    if (ngx_http_strangler_merge_route(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->hosts == NULL
         && ngx_http_strangler_default_hosts(cf, conf) != NGX_CONF_OK)

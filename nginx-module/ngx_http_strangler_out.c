@@ -154,6 +154,21 @@ ngx_http_strangler_out_name(ngx_http_strangler_out_t *out, ngx_str_t *name)
 }
 
 
+/* a JSON string of RFC 3339, in UTC */
+
+void
+ngx_http_strangler_out_time(ngx_http_strangler_out_t *out, time_t when)
+{
+    ngx_tm_t  tm;
+
+    ngx_gmtime(when, &tm);
+
+    ngx_http_strangler_out(out, "\"%4d-%02d-%02dT%02d:%02d:%02dZ\"",
+                           tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                           tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
+}
+
+
 ngx_int_t
 ngx_http_strangler_send(ngx_http_request_t *r, ngx_uint_t status, char *type,
     ngx_http_strangler_out_t *out)

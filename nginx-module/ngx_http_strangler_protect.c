@@ -10,25 +10,7 @@
 #include "ngx_http_strangler.h"
 
 
-typedef enum {
-    ngx_http_strangler_number_e = 0,
-    ngx_http_strangler_percent_e,
-    ngx_http_strangler_time_e
-} ngx_http_strangler_type_e;
-
-
-typedef struct {
-    ngx_str_t                    name;
-    size_t                       offset;
-    ngx_uint_t                   type;
-    ngx_int_t                    min;
-    ngx_int_t                    max;       /* milliseconds for a time */
-} ngx_http_strangler_setting_t;
-
-
 static ngx_uint_t ngx_http_strangler_conf_failure(ngx_str_t *value);
-static char *ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
-    const ngx_http_strangler_setting_t *settings, ngx_str_t *value);
 
 
 static ngx_conf_bitmask_t  ngx_http_strangler_rescue_failures[] = {
@@ -222,7 +204,9 @@ ngx_http_strangler_conf_failure(ngx_str_t *value)
 }
 
 
-static char *
+/* one parameter of the form "name=value" */
+
+char *
 ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
     const ngx_http_strangler_setting_t *settings, ngx_str_t *value)
 {

@@ -9,6 +9,7 @@
 
 #include "ngx_http_strangler_api.h"
 #include "ngx_http_strangler_ramp.h"
+#include "ngx_http_strangler_files.h"
 
 
 static void ngx_http_strangler_show_ramp_why(

@@ -208,6 +208,7 @@ ngx_http_strangler_cleanup(void *data)
 {
     ngx_http_strangler_ctx_t *ctx = data;
 
+    ngx_http_strangler_visit_other(ctx);
     ngx_http_strangler_count_failure(ctx);
 }
 

@@ -56,7 +56,7 @@ static ngx_uint_t ngx_http_strangler_goes_on(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_strangler_take(ngx_http_strangler_split_t *split);
 static ngx_atomic_uint_t ngx_http_strangler_limit(
     ngx_http_strangler_split_t *split, ngx_http_strangler_row_t *row);
-static ngx_atomic_uint_t ngx_http_strangler_requests(
+static ngx_atomic_uint_t ngx_http_strangler_all_requests(
     ngx_http_strangler_split_t *split);
 
 
@@ -414,10 +414,10 @@ ngx_http_strangler_limit(ngx_http_strangler_split_t *split,
                                   - NGX_HTTP_STRANGLER_RESCUE_WINDOW, row);
     if (row->at == 0) {
         row->a = split->sh->rescues;
-        row->b = ngx_http_strangler_requests(split);
+        row->b = ngx_http_strangler_all_requests(split);
     }
 
-    n = ngx_http_strangler_requests(split) - row->b;
+    n = ngx_http_strangler_all_requests(split) - row->b;
 
     return row->a + split->rescue.floor
            + n * split->rescue.budget / NGX_HTTP_STRANGLER_SLOTS;
@@ -425,22 +425,15 @@ ngx_http_strangler_limit(ngx_http_strangler_split_t *split,
 
 
 static ngx_atomic_uint_t
-ngx_http_strangler_requests(ngx_http_strangler_split_t *split)
+ngx_http_strangler_all_requests(ngx_http_strangler_split_t *split)
 {
-    ngx_uint_t                  i, n, arm;
-    ngx_atomic_uint_t           requests;
-    ngx_http_strangler_lane_t  *lane;
+    ngx_uint_t         arm;
+    ngx_atomic_uint_t  requests;
 
     requests = 0;
 
     for (arm = 0; arm < split->narms; arm++) {
-        lane = split->sh->lane[split->arm[arm].id];
-
-        for (i = 0; i < NGX_HTTP_STRANGLER_LANES; i++) {
-            for (n = 0; n < ngx_http_strangler_decided_n; n++) {
-                requests += lane[i].requests[n];
-            }
-        }
+        requests += ngx_http_strangler_requests(split, arm);
     }
 
     return requests;
@@ -461,7 +454,7 @@ ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split)
     if (row.at == 0) {
         ngx_http_strangler_window_add(&sh->rescue_window, ngx_current_msec,
                                       sh->rescues,
-                                      ngx_http_strangler_requests(split));
+                                      ngx_http_strangler_all_requests(split));
     }
 
     if (sh->rescue_out && sh->rescues < ngx_http_strangler_limit(split, &row))

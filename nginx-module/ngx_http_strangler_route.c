@@ -7,6 +7,10 @@
 #include "ngx_http_strangler.h"
 
 
+static void ngx_http_strangler_visit(ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t route);
+static void ngx_http_strangler_visit_place(ngx_http_strangler_ctx_t *ctx,
+    ngx_uint_t place);
 static ngx_int_t ngx_http_strangler_pinned(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split);
 static ngx_int_t ngx_http_strangler_overridden(ngx_http_request_t *r,
@@ -33,7 +37,6 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
 {
     ngx_int_t                       arm;
     ngx_http_strangler_ctx_t       *ctx;
-    ngx_http_strangler_lane_t      *lane;
     ngx_http_strangler_loc_conf_t  *lcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_strangler_module);
@@ -84,11 +87,71 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
         ngx_http_strangler_choose(r, split, ctx);
     }
 
-    lane = split->arm[ctx->arm].lane;
-
-    (void) ngx_atomic_fetch_add(&lane->requests[ctx->decided], 1);
+    ngx_http_strangler_visit(ctx, lcf->route);
 
     return ctx;
+}
+
+
+/* counts the decision on its route; before there is a location it has none */
+
+static ngx_inline void
+ngx_http_strangler_visit(ngx_http_strangler_ctx_t *ctx, ngx_uint_t route)
+{
+    ngx_uint_t  place;
+
+    place = ctx->split->places[route];
+
+    if (place == NGX_HTTP_STRANGLER_NONE) {
+        place = ngx_http_strangler_place(ctx->split, route);
+
+        if (place == NGX_HTTP_STRANGLER_NONE) {
+            ctx->route = NGX_HTTP_STRANGLER_NONE;
+            ngx_http_strangler_keep_ctx(ctx);
+            return;
+        }
+    }
+
+    ngx_http_strangler_visit_place(ctx, place);
+}
+
+
+static ngx_inline void
+ngx_http_strangler_visit_place(ngx_http_strangler_ctx_t *ctx, ngx_uint_t place)
+{
+    ngx_http_strangler_visits_t  *visits;
+
+    visits = &ctx->split->arm[ctx->arm].lane->visits[place];
+
+    (void) ngx_atomic_fetch_add(&visits->requests[ctx->decided], 1);
+    visits->last = ngx_time();
+
+    ctx->route = (uint8_t) place;
+}
+
+
+/* the location is known by now */
+
+void
+ngx_http_strangler_visit_late(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
+
+    ngx_http_strangler_visit(ctx, lcf->route);
+}
+
+
+/* the request is over, and there has never been one */
+
+void
+ngx_http_strangler_visit_other(ngx_http_strangler_ctx_t *ctx)
+{
+    if (ctx->route == NGX_HTTP_STRANGLER_NONE) {
+        ngx_http_strangler_visit_place(ctx, NGX_HTTP_STRANGLER_OTHER);
+    }
 }
 
 

@@ -27,11 +27,17 @@
 #define NGX_HTTP_STRANGLER_BY_LEN       64
 #define NGX_HTTP_STRANGLER_REASON_LEN   128
 #define NGX_HTTP_STRANGLER_LANES        16
+#define NGX_HTTP_STRANGLER_ROUTES       33
+#define NGX_HTTP_STRANGLER_ROUTE_LEN    64
 #define NGX_HTTP_STRANGLER_CODES        32
 #define NGX_HTTP_STRANGLER_BOUNDS       14
 #define NGX_HTTP_STRANGLER_FINE         3
 #define NGX_HTTP_STRANGLER_WINDOW       16
 #define NGX_HTTP_STRANGLER_HASH_LEN     16
+
+/* the last route: of all that have no place of their own */
+
+#define NGX_HTTP_STRANGLER_OTHER        (NGX_HTTP_STRANGLER_ROUTES - 1)
 
 #define NGX_HTTP_STRANGLER_BUCKETS                                            \
     (NGX_HTTP_STRANGLER_FINE * (NGX_HTTP_STRANGLER_BOUNDS + 1))
@@ -123,21 +129,49 @@ typedef struct {
 } ngx_http_strangler_image_t;
 
 
+/* what an arm was chosen for on one route; last is in Unix seconds */
+
+typedef struct {
+    ngx_atomic_t                    requests[ngx_http_strangler_decided_n];
+    ngx_atomic_t                    last;
+} ngx_http_strangler_visits_t;
+
+
 /*
  * Counters of one arm, one lane; nanoseconds; only ever added to.  Each bucket
  * of the histogram is kept in three parts, for quantiles.  Failures are tries
  * that failed, codes are answers; the last code is that of unlisted 5xx.
+ * There is a lane for each worker process, up to 16; lanes are only appended.
  */
 
-typedef struct {
-    ngx_atomic_t                    requests[ngx_http_strangler_decided_n];
+typedef struct ngx_http_strangler_lane_s  ngx_http_strangler_lane_t;
+
+struct ngx_http_strangler_lane_s {
     ngx_atomic_t                    failures;
     ngx_atomic_t                    nsec;
     ngx_atomic_t                    bound[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_atomic_t                    code[NGX_HTTP_STRANGLER_CODES];
     ngx_atomic_t                    rescued;
-    ngx_atomic_t                    padding[12];
-} ngx_http_strangler_lane_t;
+    ngx_http_strangler_lane_t      *next;
+    ngx_http_strangler_visits_t     visits[NGX_HTTP_STRANGLER_ROUTES];
+    ngx_atomic_t                    padding[10];
+};
+
+
+/*
+ * A route of the ledger.  The first process that needs a place takes it by
+ * the hash of the route's name; the name is there when its length is.  Places
+ * are not given back.  What happens seldom is counted here.
+ */
+
+typedef struct {
+    ngx_atomic_t                    hash;       /* 0: free */
+    ngx_atomic_t                    len;
+    u_char                          name[NGX_HTTP_STRANGLER_ROUTE_LEN];
+    ngx_atomic_t                    rescued;
+    ngx_atomic_t                    compared;
+    ngx_atomic_t                    mismatched;
+} ngx_http_strangler_entry_t;
 
 
 /* what has come of the tries of an arm since the zone was made */
@@ -258,6 +292,9 @@ struct ngx_http_strangler_sh_s {
     ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_watch_t     *watch[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_progress_t   progress;
+
+    ngx_atomic_t                    since;      /* of the ledger */
+    ngx_http_strangler_entry_t      ledger[NGX_HTTP_STRANGLER_ROUTES];
 
     ngx_http_strangler_table_t      table[2];
 };

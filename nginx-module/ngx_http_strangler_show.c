@@ -88,14 +88,13 @@ ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
     ngx_http_strangler_table_t *table, ngx_uint_t effective,
     ngx_http_strangler_out_t *out)
 {
-    ngx_uint_t                   n, weight, slots, requests;
+    ngx_uint_t                   n, weight, slots;
     ngx_http_strangler_arm_t    *arm;
     ngx_http_strangler_lane_t    sum;
 
     arm = &split->arm[i];
     weight = table->record[0].weight[arm->id];
     slots = 0;
-    requests = 0;
 
     for (n = 0; n < NGX_HTTP_STRANGLER_SLOTS; n++) {
         slots += (table->slot[n] == arm->id);
@@ -103,20 +102,17 @@ ngx_http_strangler_show_arm(ngx_http_strangler_split_t *split, ngx_uint_t i,
 
     ngx_http_strangler_sum(split, i, &sum);
 
-    for (n = 0; n < ngx_http_strangler_decided_n; n++) {
-        requests += sum.requests[n];
-    }
-
     ngx_http_strangler_out(out, "{\"name\":\"%V\","
                            "\"configured\":%ui.%02ui,"
                            "\"effective\":%ui.%02ui,\"slots\":%ui,"
-                           "\"state\":\"%V\",\"requests\":%ui,"
+                           "\"state\":\"%V\",\"requests\":%uA,"
                            "\"failures\":%uA,\"rescued\":%uA,"
                            "\"state_reason\":",
                            &arm->name, weight / 100, weight % 100,
                            effective / 100, effective % 100, slots,
            &ngx_http_strangler_state_names[ngx_http_strangler_state(split, i)],
-                           requests, sum.failures, sum.rescued);
+                           ngx_http_strangler_requests(split, i), sum.failures,
+                           sum.rescued);
 
     ngx_http_strangler_show_cause(split, i, out);
 }
@@ -159,17 +155,11 @@ static void
 ngx_http_strangler_show_change(ngx_http_strangler_record_t *record,
     ngx_http_strangler_out_t *out)
 {
-    ngx_tm_t  tm;
-
-    ngx_gmtime((time_t) record->changed_at, &tm);
-
     ngx_http_strangler_out(out, "\"reason\":");
     ngx_http_strangler_out_json(out, record->reason, record->reason_len);
-    ngx_http_strangler_out(out, ",\"changed_at\":"
-                           "\"%4d-%02d-%02dT%02d:%02d:%02dZ\","
-                           "\"changed_by\":",
-                           tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                           tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
+    ngx_http_strangler_out(out, ",\"changed_at\":");
+    ngx_http_strangler_out_time(out, (time_t) record->changed_at);
+    ngx_http_strangler_out(out, ",\"changed_by\":");
     ngx_http_strangler_out_json(out, record->by, record->by_len);
 }
 

@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_files.h"
 #include <ngx_md5.h>
 
 

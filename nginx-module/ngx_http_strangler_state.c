@@ -20,7 +20,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_files.h"
 
 
 #define NGX_HTTP_STRANGLER_CRC_LEN  (sizeof("crc 01234567\n") - 1)

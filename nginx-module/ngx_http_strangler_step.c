@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_strangler_ramp.h"
+#include "ngx_http_strangler_files.h"
 
 
 typedef struct {

@@ -50,6 +50,10 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (ctx->route == NGX_HTTP_STRANGLER_NONE) {
+        ngx_http_strangler_visit_late(r, ctx);
+    }
+
     ctx->rescuable = 0;
 
     if (ctx->switching) {

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_files.h"
 
 
 #define NGX_HTTP_STRANGLER_READ     65536

@@ -12,7 +12,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_files.h"
 
 
 #define NGX_HTTP_STRANGLER_WATCH_MSEC  1000

@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730002
+#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730003
 
 
 static ngx_int_t ngx_http_strangler_init_segment(
@@ -18,8 +18,6 @@ static ngx_int_t ngx_http_strangler_attach(ngx_http_strangler_zone_t *zone,
     ngx_http_strangler_split_t *split);
 static ngx_http_strangler_sh_t *ngx_http_strangler_find_sh(
     ngx_http_strangler_segment_t *segment, ngx_str_t *name);
-static ngx_int_t ngx_http_strangler_add_lanes(
-    ngx_http_strangler_split_t *split, ngx_uint_t id);
 static ngx_int_t ngx_http_strangler_add_name(
     ngx_http_strangler_split_t *split, u_char *data, size_t len,
     ngx_uint_t *id);
@@ -129,6 +127,8 @@ ngx_http_strangler_attach(ngx_http_strangler_zone_t *zone,
     }
 
     split->sh = sh;
+    ngx_http_strangler_init_ledger(split);
+
     arm = split->arm;
 
     for (i = 0; i < split->narms; i++) {
@@ -144,7 +144,7 @@ ngx_http_strangler_attach(ngx_http_strangler_zone_t *zone,
             return NGX_ERROR;
         }
 
-        if (ngx_http_strangler_add_lanes(split, arm[i].id) != NGX_OK) {
+        if (ngx_http_strangler_add_lanes(split, i) != NGX_OK) {
             goto nomem;
         }
     }
@@ -178,34 +178,6 @@ ngx_http_strangler_find_sh(ngx_http_strangler_segment_t *segment,
     }
 
     return sh;
-}
-
-
-static ngx_int_t
-ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t id)
-{
-    ngx_http_strangler_sh_t  *sh;
-
-    sh = split->sh;
-
-    if (sh->lane[id] == NULL) {
-        sh->lane[id] = ngx_slab_calloc(split->zone->shpool,
-                                       NGX_HTTP_STRANGLER_LANES
-                                       * sizeof(ngx_http_strangler_lane_t));
-    }
-
-    if (sh->breaker[id] == NULL) {
-        sh->breaker[id] = ngx_slab_calloc(split->zone->shpool,
-                                        sizeof(ngx_http_strangler_breaker_t));
-    }
-
-    if (sh->watch[id] == NULL) {
-        sh->watch[id] = ngx_slab_calloc(split->zone->shpool,
-                                        sizeof(ngx_http_strangler_watch_t));
-    }
-
-    return sh->lane[id] && sh->breaker[id] && sh->watch[id] ? NGX_OK
-                                                            : NGX_ERROR;
 }
 
 
@@ -296,80 +268,6 @@ ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
     }
 
     return NULL;
-}
-
-
-/* the arm's counters that this process adds to */
-
-void
-ngx_http_strangler_lanes(ngx_http_strangler_split_t *split, ngx_uint_t worker)
-{
-    ngx_uint_t                  i;
-    ngx_http_strangler_arm_t   *arm;
-    ngx_http_strangler_lane_t  *lane;
-
-    arm = split->arm;
-
-    for (i = 0; i < split->narms; i++) {
-        lane = split->sh->lane[arm[i].id];
-        arm[i].lane = &lane[worker % NGX_HTTP_STRANGLER_LANES];
-        arm[i].breaker = split->sh->breaker[arm[i].id];
-    }
-}
-
-
-/* how the tries of an arm have ended */
-
-void
-ngx_http_strangler_tries(ngx_http_strangler_split_t *split, ngx_uint_t arm,
-    ngx_http_strangler_tries_t *tries)
-{
-    ngx_uint_t                  i, n;
-    ngx_http_strangler_lane_t  *lane;
-
-    tries->good = 0;
-    tries->failed = 0;
-
-    lane = split->sh->lane[split->arm[arm].id];
-
-    for (i = 0; i < NGX_HTTP_STRANGLER_LANES; i++) {
-
-        tries->failed += lane[i].failures;
-
-        for (n = 0; ngx_http_strangler_codes[n]; n++) {
-            if (ngx_http_strangler_codes[n] < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-                tries->good += lane[i].code[n];
-            }
-        }
-
-        tries->good += lane[i].code[n];
-    }
-}
-
-
-void
-ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
-    ngx_http_strangler_lane_t *sum)
-{
-    ngx_uint_t                  i, n;
-    ngx_atomic_t               *to, *from;
-    ngx_http_strangler_lane_t  *lane;
-
-    ngx_memzero(sum, sizeof(ngx_http_strangler_lane_t));
-
-    to = (ngx_atomic_t *) sum;
-    lane = split->sh->lane[split->arm[arm].id];
-
-    for (i = 0; i < NGX_HTTP_STRANGLER_LANES; i++) {
-        from = (ngx_atomic_t *) &lane[i];
-
-        for (n = 0;
-             n < sizeof(ngx_http_strangler_lane_t) / sizeof(ngx_atomic_t);
-             n++)
-        {
-            to[n] += from[n];
-        }
-    }
 }
 
 

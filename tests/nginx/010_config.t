@@ -195,6 +195,40 @@ refused('upstream s { strangler_breaker; server 127.0.0.1:1; }', '',
     'breaker without strangler');
 
 
+# strangler_ledger, strangler_route
+
+good("$two strangler_ledger quiet=1s;", 'ledger: least');
+good("$two strangler_ledger quiet=3650d;", 'ledger: most');
+
+for my $p ('quiet=', 'quiet=999ms', 'quiet=11y', 'quiet=x', 'nothing=1') {
+    bad("$two strangler_ledger $p;", "invalid parameter \"$p\"", "ledger: $p");
+}
+
+bad("$two strangler_ledger;",
+    'invalid number of arguments in "strangler_ledger" directive',
+    'ledger of nothing');
+bad("$two strangler_ledger quiet=1d; strangler_ledger quiet=2d;",
+    '"strangler_ledger" directive is duplicate', 'ledger twice');
+refused('upstream s { strangler_ledger quiet=1d; server 127.0.0.1:1; }', '',
+    '"strangler_ledger" directive must come after "strangler"',
+    'ledger without strangler');
+
+my $split = one('zone=z:512k', $two);
+
+accepted("strangler_route http; $split", 'strangler_route server; location / {'
+    . ' strangler_route "a name"; location /x { strangler_route ""; } }',
+    'route wherever it may be');
+accepted($split, 'strangler_route ' . 'n' x 64 . ';', 'longest route');
+refused($split, 'strangler_route ' . 'n' x 65 . ';',
+    'invalid route name "n{65}"', 'too long a route');
+refused($split, 'strangler_route other;', 'invalid route name "other"',
+    'route with the name of all others');
+refused($split, "strangler_route \"a\tb\";", 'invalid route name "a.b"',
+    'route with a control character');
+refused($split, 'strangler_route a; strangler_route b;',
+    '"strangler_route" directive is duplicate', 'route twice');
+
+
 # strangler_rescue
 
 good("$two strangler_rescue;", 'rescue');

@@ -200,7 +200,7 @@ problem(api($_), 404, $_) for '/', '/nothing', '/splits/', '/splits/nobody',
     '/splits/nobody/history', '/splits/users/', '/splits/users/nothing',
     '/splits/users/history/1', '/splits/user', '/splits/users2',
     '/splits/users/shadow', '/splits/users/diff',
-    '/splits/users/ledger', '/splits/second';
+    '/splits/users/ledgers', '/splits/second';
 
 problem(request($port, 'PUT', '/api/v1/splits/nobody/p', json => { p => 1 }),
     404, 'change of an unknown split');

@@ -81,7 +81,7 @@ sub metrics {
 
     for (split /\n/, get($t->port(1), '/metrics')->{body}) {
         next if /^#/;
-        my ($name, $value) = /^(\S+) (\S+)$/ or fail("line: $_"), next;
+        my ($name, $value) = /^(.+) (\S+)$/ or fail("line: $_"), next;
         fail("$name comes twice") if exists $values{$name};
         $values{$name} = $value;
     }
@@ -134,6 +134,9 @@ is_deeply(\%types, {
     ficus_split_seconds => 'histogram',
     ficus_split_generation => 'gauge',
     ficus_split_overrides_ignored_total => 'counter',
+    ficus_split_route_requests_total => 'counter',
+    ficus_split_route_rescued_total => 'counter',
+    ficus_split_route_baseline_timestamp_seconds => 'gauge',
 }, 'names and types');
 
 my %help = $r->{body} =~ /^# HELP (\S+) (.+)$/mg;

@@ -1,0 +1,211 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The counters of an arm.  A request adds to those of its own process alone;
+ * who reads them adds them up.
+ */
+
+
+#include "ngx_http_strangler.h"
+
+
+static ngx_http_strangler_lane_t *ngx_http_strangler_new_lanes(
+    ngx_slab_pool_t *shpool, ngx_uint_t n);
+
+
+/* as many as there are worker processes; a reload may bring more of them */
+
+ngx_int_t
+ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t arm)
+{
+    ngx_uint_t                   n, id;
+    ngx_core_conf_t             *ccf;
+    ngx_slab_pool_t             *shpool;
+    ngx_http_strangler_sh_t     *sh;
+    ngx_http_strangler_lane_t  **lane;
+
+    sh = split->sh;
+    shpool = split->zone->shpool;
+    id = split->arm[arm].id;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(split->main->cycle->conf_ctx,
+                                           ngx_core_module);
+    n = ccf->worker_processes;
+    n = ngx_min(ngx_max(n, 1), NGX_HTTP_STRANGLER_LANES);
+
+    for (lane = &sh->lane[id]; *lane && n; lane = &(*lane)->next) {
+        n--;
+    }
+
+    if (n) {
+        *lane = ngx_http_strangler_new_lanes(shpool, n);
+        if (*lane == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (sh->breaker[id] == NULL) {
+        sh->breaker[id] = ngx_slab_calloc(shpool,
+                                        sizeof(ngx_http_strangler_breaker_t));
+    }
+
+    if (sh->watch[id] == NULL) {
+        sh->watch[id] = ngx_slab_calloc(shpool,
+                                        sizeof(ngx_http_strangler_watch_t));
+    }
+
+    return sh->breaker[id] && sh->watch[id] ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_strangler_lane_t *
+ngx_http_strangler_new_lanes(ngx_slab_pool_t *shpool, ngx_uint_t n)
+{
+    ngx_http_strangler_lane_t  *lane;
+
+    lane = ngx_slab_calloc(shpool, n * sizeof(ngx_http_strangler_lane_t));
+    if (lane == NULL) {
+        return NULL;
+    }
+
+    while (--n) {
+        lane[n - 1].next = &lane[n];
+    }
+
+    ngx_memory_barrier();
+
+    return lane;
+}
+
+
+/* the arm's counters that this process adds to */
+
+void
+ngx_http_strangler_lanes(ngx_http_strangler_split_t *split, ngx_uint_t worker)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_strangler_sh_t   *sh;
+    ngx_http_strangler_arm_t  *arm;
+
+    sh = split->sh;
+    arm = split->arm;
+
+    for (i = 0; i < split->narms; i++) {
+
+        arm[i].breaker = sh->breaker[arm[i].id];
+        arm[i].lane = sh->lane[arm[i].id];
+
+        for (n = worker; n; n--) {
+            arm[i].lane = arm[i].lane->next ? arm[i].lane->next
+                                            : sh->lane[arm[i].id];
+        }
+    }
+}
+
+
+/* all but the routes */
+
+void
+ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_lane_t *sum)
+{
+    ngx_uint_t                  n;
+    ngx_atomic_t               *to, *from;
+    ngx_http_strangler_lane_t  *lane;
+
+    ngx_memzero(sum, sizeof(ngx_http_strangler_lane_t));
+
+    to = (ngx_atomic_t *) sum;
+
+    for (lane = split->sh->lane[split->arm[arm].id]; lane; lane = lane->next) {
+        from = (ngx_atomic_t *) lane;
+
+        for (n = 0;
+             n < offsetof(ngx_http_strangler_lane_t, next)
+                 / sizeof(ngx_atomic_t);
+             n++)
+        {
+            to[n] += from[n];
+        }
+    }
+}
+
+
+/* on the routes from first to last */
+
+void
+ngx_http_strangler_sum_visits(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_uint_t first, ngx_uint_t last,
+    ngx_http_strangler_visits_t *sum)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_strangler_lane_t    *lane;
+    ngx_http_strangler_visits_t  *visits;
+
+    ngx_memzero(sum, sizeof(ngx_http_strangler_visits_t));
+
+    for (lane = split->sh->lane[split->arm[arm].id]; lane; lane = lane->next) {
+
+        for (i = first; i <= last; i++) {
+            visits = &lane->visits[i];
+
+            for (n = 0; n < ngx_http_strangler_decided_n; n++) {
+                sum->requests[n] += visits->requests[n];
+            }
+
+            sum->last = ngx_max(sum->last, visits->last);
+        }
+    }
+}
+
+
+/* that an arm was chosen for */
+
+ngx_atomic_uint_t
+ngx_http_strangler_requests(ngx_http_strangler_split_t *split, ngx_uint_t arm)
+{
+    ngx_uint_t                   n;
+    ngx_atomic_uint_t            requests;
+    ngx_http_strangler_visits_t  sum;
+
+    ngx_http_strangler_sum_visits(split, arm, 0, NGX_HTTP_STRANGLER_OTHER,
+                                  &sum);
+    requests = 0;
+
+    for (n = 0; n < ngx_http_strangler_decided_n; n++) {
+        requests += sum.requests[n];
+    }
+
+    return requests;
+}
+
+
+/* how the tries of an arm have ended */
+
+void
+ngx_http_strangler_tries(ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_tries_t *tries)
+{
+    ngx_uint_t                  n;
+    ngx_http_strangler_lane_t  *lane;
+
+    tries->good = 0;
+    tries->failed = 0;
+
+    for (lane = split->sh->lane[split->arm[arm].id]; lane; lane = lane->next) {
+
+        tries->failed += lane->failures;
+
+        for (n = 0; ngx_http_strangler_codes[n]; n++) {
+            if (ngx_http_strangler_codes[n] < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+                tries->good += lane->code[n];
+            }
+        }
+
+        tries->good += lane->code[n];
+    }
+}
