@@ -194,4 +194,54 @@ uint64_t fig_store_base(fig_store_t *store);
 fig_status_t fig_store_ping(fig_store_t *store) FIG_NODISCARD;
 
 
+/*
+ * Backup of a database file of SQLite, which others may have open and write to
+ * meanwhile: as it was at one moment, in a file of its own, checked, and
+ * durable when this returns.  Waits for nobody's lock and holds none.
+ * FIG_TAKEN: the file is there.  FIG_FULL: no space for it.  FIG_ERROR: all
+ * else.  Nothing is left then, and a line was logged.
+ */
+
+fig_status_t fig_store_backup(const char *path, const char *file)
+    FIG_NODISCARD;
+
+
+/*
+ * Restore: puts a backup in the place of a database, in two steps, so that
+ * several can be restored or none.  Every version in the collection own, whose
+ * documents are the store's and no copies of another's, is raised by a multiple
+ * of 2^32, above all that anybody may remember, and these documents are marked
+ * as pending; later ones start above that.
+ *
+ * prepare: checks the backup and makes what will be put there; until close
+ * nobody can open the database.  FIG_BUSY: a process has it open.  FIG_TAKEN:
+ * what an earlier restore has replaced is still there.  FIG_FULL, FIG_ERROR.
+ * Nothing has changed then, and a line was logged.
+ *
+ * finish: once; what was there is called PATH.replaced then.  After FIG_ERROR,
+ * or when the process dies in it, nobody can open the store until a restore has
+ * been done again.
+ */
+
+typedef struct {
+    const char  *path;
+    const char  *file;
+    const char  *own;
+    unsigned     raise;           /* times 2^32; 0: 1 */
+
+    uint64_t     base;            /* set by prepare: the new one */
+    uint64_t     documents;       /* in own */
+    bool         unknown;         /* the base of what was there before could
+                                     not be read: raise has to count it */
+} fig_restore_conf_t;
+
+typedef struct fig_restore_s  fig_restore_t;
+
+/* what conf points to must live until close */
+fig_status_t fig_restore_prepare(fig_restore_conf_t *conf,
+    fig_restore_t **restore) FIG_NODISCARD;
+fig_status_t fig_restore_finish(fig_restore_t *restore) FIG_NODISCARD;
+void fig_restore_close(fig_restore_t *restore);         /* NULL is fine */
+
+
 #endif /* FIG_STORE_H_INCLUDED */

@@ -13,11 +13,13 @@
 
 #include "fig_store_sqlite.h"
 #include "fig_log.h"
+#include "fig_metrics.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 
 #define WAL_LIMIT  4194304      /* bytes that a reset leaves of it */
@@ -29,11 +31,11 @@ static fig_status_t sqlite_open(const fig_store_conf_t *conf,
 static void sqlite_close(void *self);
 static uint64_t sqlite_base(void *self);
 
-static void sqlite_configure(void);
+static void sqlite_configure_once(void);
 static fig_status_t sqlite_open_file(fig_sqlite_t *store);
 static fig_status_t sqlite_open_entered(fig_sqlite_t *store, bool alone,
-    bool clean);
-static fig_status_t sqlite_open_checked(fig_sqlite_t *store);
+    fig_sqlite_mark_t mark);
+static fig_status_t sqlite_open_checked(const fig_sqlite_t *store);
 static fig_status_t sqlite_open_schema(fig_sqlite_t *store);
 static void sqlite_close_writer(fig_sqlite_t *store);
 static void sqlite_free(fig_sqlite_t *store);
@@ -58,12 +60,11 @@ static fig_status_t
 sqlite_open(const fig_store_conf_t *conf, const char *where,
     const fig_collection_t *const *collections, void **self)
 {
-    fig_sqlite_t           *store;
-    static pthread_once_t   once = PTHREAD_ONCE_INIT;
+    fig_sqlite_t  *store;
 
     *self = NULL;
 
-    (void) pthread_once(&once, sqlite_configure);
+    fig_sqlite_configure();
 
     store = calloc(1, sizeof(fig_sqlite_t));
 
@@ -116,7 +117,7 @@ void
 fig_sqlite_finish(fig_sqlite_t *store)
 {
     sqlite_close_writer(store);
-    fig_sqlite_lock_leave(&store->lock, store->lock_timeout);
+    (void) fig_sqlite_lock_leave(&store->lock, store->lock_timeout);
     sqlite_free(store);
 }
 
@@ -127,6 +128,43 @@ sqlite_base(void *self)
     fig_sqlite_t  *store = self;
 
     return store->base;
+}
+
+
+void
+fig_sqlite_configure(void)
+{
+    static pthread_once_t  once = PTHREAD_ONCE_INIT;
+
+    (void) pthread_once(&once, sqlite_configure_once);
+}
+
+
+fig_status_t
+fig_sqlite_entered(const fig_sqlite_t *store, bool alone,
+    fig_sqlite_mark_t mark)
+{
+    fig_status_t  status;
+
+    if (mark == FIG_SQLITE_MOVED) {
+        fig_log_error("store %s: a restore was interrupted, do it again",
+                      store->path);
+        return FIG_ERROR;
+    }
+
+    status = fig_sqlite_probe(store->path, R_OK|W_OK);
+
+    if (status == FIG_DECLINED && !alone) {
+        fig_log_error("store %s: was removed, and another process still works "
+                      "with it", store->path);
+        return FIG_ERROR;
+    }
+
+    if (status == FIG_OK && alone && mark != FIG_SQLITE_CLEAN) {
+        status = sqlite_open_checked(store);
+    }
+
+    return status;
 }
 
 
@@ -267,7 +305,7 @@ fig_sqlite_index(const fig_sqlite_t *store, const fig_collection_t *collection)
  */
 
 static void
-sqlite_configure(void)
+sqlite_configure_once(void)
 {
     (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void) sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
@@ -278,23 +316,24 @@ sqlite_configure(void)
 static fig_status_t
 sqlite_open_file(fig_sqlite_t *store)
 {
-    bool                 alone, clean;
+    bool                 alone;
+    fig_sqlite_mark_t    mark;
     fig_sqlite_looked_t  looked;
 
     /* before the lock's file is made */
-    if (fig_sqlite_probe(store->path) == FIG_ERROR) {
+    if (fig_sqlite_probe(store->path, R_OK|W_OK) == FIG_ERROR) {
         return FIG_ERROR;
     }
 
     if (fig_sqlite_lock_open(&store->lock, store->path) != FIG_OK
-        || fig_sqlite_lock_enter(&store->lock, &alone, &clean) != FIG_OK)
+        || fig_sqlite_lock_enter(&store->lock, &alone, &mark) != FIG_OK)
     {
         return FIG_ERROR;
     }
 
     fig_sqlite_look(store->path, &looked);
 
-    if (sqlite_open_entered(store, alone, clean) == FIG_OK) {
+    if (sqlite_open_entered(store, alone, mark) == FIG_OK) {
         return fig_sqlite_lock_joined(&store->lock, alone);
     }
 
@@ -309,21 +348,14 @@ sqlite_open_file(fig_sqlite_t *store)
 
 
 static fig_status_t
-sqlite_open_entered(fig_sqlite_t *store, bool alone, bool clean)
+sqlite_open_entered(fig_sqlite_t *store, bool alone, fig_sqlite_mark_t mark)
 {
     fig_status_t  status;
 
-    status = fig_sqlite_probe(store->path);
+    status = fig_sqlite_entered(store, alone, mark);
 
-    if (status == FIG_DECLINED && alone) {
+    if (status == FIG_DECLINED) {
         status = fig_sqlite_create(store->path, store->collections);
-
-    } else if (status == FIG_DECLINED) {
-        fig_log_error("store %s: was removed, and another process still works "
-                      "with it", store->path);
-
-    } else if (status == FIG_OK && alone && !clean) {
-        status = sqlite_open_checked(store);
     }
 
     if (status != FIG_OK || fig_sqlite_pool_init(store) != FIG_OK) {
@@ -335,16 +367,25 @@ sqlite_open_entered(fig_sqlite_t *store, bool alone, bool clean)
 
 
 static fig_status_t
-sqlite_open_checked(fig_sqlite_t *store)
+sqlite_open_checked(const fig_sqlite_t *store)
 {
     sqlite3       *db;
+    uint64_t       start;
     fig_status_t   status;
+
+    start = fig_clock_us();
+    fig_log_info("store %s: was not closed cleanly, checking it", store->path);
 
     status = fig_sqlite_connect(store, false, &db);
 
     if (status == FIG_OK) {
         status = fig_sqlite_check(store->path, db);
         (void) sqlite3_close(db);
+    }
+
+    if (status == FIG_OK) {
+        fig_log_info("store %s: checked in %" PRIu64 " ms", store->path,
+                     (fig_clock_us() - start) / 1000);
     }
 
     return status;

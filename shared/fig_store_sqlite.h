@@ -63,29 +63,49 @@ fig_status_t fig_sqlite_lock_try(fig_sqlite_lock_t *lock, uint64_t timeout)
 void fig_sqlite_lock_drop(fig_sqlite_lock_t *lock);
 
 /*
- * Opening is one process's at a time, from enter to joined.  alone: nobody
- * else has the database open; clean: the last who had it closed it.  leave
- * marks a clean stop when this was the last.
+ * Opening is one process's at a time, from enter to joined, or to close.
+ * alone: nobody else has the database open.  leave: true if this was the last,
+ * which is marked; then nobody opens it before close.
  */
 
+typedef enum {
+    FIG_SQLITE_OPEN = 0,
+    FIG_SQLITE_CLEAN,                  /* the last who had it closed it */
+    FIG_SQLITE_MOVED                   /* by a restore that did not end */
+} fig_sqlite_mark_t;
+
 fig_status_t fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone,
-    bool *clean) FIG_NODISCARD;
+    fig_sqlite_mark_t *mark) FIG_NODISCARD;
 fig_status_t fig_sqlite_lock_joined(fig_sqlite_lock_t *lock, bool alone)
     FIG_NODISCARD;
-void fig_sqlite_lock_leave(fig_sqlite_lock_t *lock, uint64_t timeout);
+bool fig_sqlite_lock_leave(fig_sqlite_lock_t *lock, uint64_t timeout);
+fig_status_t fig_sqlite_lock_mark(fig_sqlite_lock_t *lock,
+    fig_sqlite_mark_t mark);
 
 
 /*
  * The file.  resolve: the one absolute path of it, from malloc().  probe: what
- * the header says, before anything is opened or created: FIG_OK ours,
- * FIG_DECLINED there is none.
+ * the header says, before anything is opened or created, and whether it may be
+ * used so (R_OK, W_OK): FIG_OK ours, FIG_DECLINED there is none.  check: logs
+ * only what is wrong.
  */
 
 char *fig_sqlite_resolve(const char *where);
-fig_status_t fig_sqlite_probe(const char *path) FIG_NODISCARD;
+fig_status_t fig_sqlite_probe(const char *path, int access) FIG_NODISCARD;
 fig_status_t fig_sqlite_create(const char *path,
     const fig_collection_t *const *collections) FIG_NODISCARD;
 fig_status_t fig_sqlite_check(const char *path, sqlite3 *db) FIG_NODISCARD;
+
+/*
+ * A new file with nothing in it, in the place of one that was left; what
+ * SQLite makes later takes its mode.  remove: with what belongs to it.
+ */
+
+fig_status_t fig_sqlite_file_new(const char *path, const char *name)
+    FIG_NODISCARD;
+fig_status_t fig_sqlite_file_sync(const char *path) FIG_NODISCARD;
+fig_status_t fig_sqlite_directory_sync(const char *path) FIG_NODISCARD;
+void fig_sqlite_file_remove(const char *name);
 
 /*
  * To look at a file SQLite makes an index beside it, and an empty log.  look:
@@ -121,8 +141,35 @@ fig_status_t fig_sqlite_list_sql(const fig_collection_t *collection,
 
 
 /*
- * Connections.  connect: a reader's or the writer's.
+ * Whether it can be used, between enter and joined; FIG_DECLINED: there is
+ * none.
  */
+
+fig_status_t fig_sqlite_entered(const fig_sqlite_t *store, bool alone,
+    fig_sqlite_mark_t mark) FIG_NODISCARD;
+
+
+/*
+ * Backup and restore.  outside: a store of which only files, locks and
+ * connections are used; clear frees what it holds.  copy: as it is at one
+ * moment, into a file that fig_sqlite_file_new() makes, which is checked and
+ * synced.
+ */
+
+fig_status_t fig_sqlite_outside(fig_sqlite_t *store, const char *where)
+    FIG_NODISCARD;
+void fig_sqlite_outside_clear(fig_sqlite_t *store);
+fig_status_t fig_sqlite_copy(const fig_sqlite_t *store, const char *file)
+    FIG_NODISCARD;
+fig_status_t fig_sqlite_check_file(const char *file) FIG_NODISCARD;
+
+
+/*
+ * Connections.  configure: before the first of them.  connect: a reader's or
+ * the writer's.
+ */
+
+void fig_sqlite_configure(void);
 
 fig_status_t fig_sqlite_connect(const fig_sqlite_t *store, bool writes,
     sqlite3 **db) FIG_NODISCARD;

@@ -13,7 +13,6 @@
 
 #include "fig_store_sqlite.h"
 #include "fig_log.h"
-#include "fig_metrics.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -44,9 +43,8 @@ static fig_status_t file_judge(const char *path, const unsigned char *header);
 static fig_status_t file_absent(const char *path);
 static fig_status_t file_fill(const char *path, const char *name,
     const fig_collection_t *const *collections);
-static fig_status_t file_sync_directory(const char *path);
 static char *file_directory(const char *path);
-static void file_remove(const char *name);
+static fig_status_t file_sync(const char *path, const char *name, int flags);
 static off_t file_size(const char *path, const char *tail);
 static void file_unlink(const char *path, const char *tail);
 static uint32_t file_uint32(const unsigned char *p);
@@ -93,7 +91,7 @@ fig_sqlite_resolve(const char *where)
 
 
 fig_status_t
-fig_sqlite_probe(const char *path)
+fig_sqlite_probe(const char *path, int access)
 {
     struct stat    st;
     fig_status_t   status;
@@ -116,8 +114,9 @@ fig_sqlite_probe(const char *path)
         return FIG_ERROR;
     }
 
-    if (faccessat(AT_FDCWD, path, R_OK|W_OK, AT_EACCESS) != 0) {
-        fig_log_errno("store %s: may not be read and written", path);
+    if (faccessat(AT_FDCWD, path, access, AT_EACCESS) != 0) {
+        fig_log_errno("store %s: may not be read%s", path,
+                      access & W_OK ? " and written" : "");
         return FIG_ERROR;
     }
 
@@ -134,7 +133,6 @@ fig_sqlite_probe(const char *path)
 fig_status_t
 fig_sqlite_create(const char *path, const fig_collection_t *const *collections)
 {
-    int            fd;
     char          *name;
     fig_status_t   status;
 
@@ -143,32 +141,25 @@ fig_sqlite_create(const char *path, const fig_collection_t *const *collections)
         return FIG_ERROR;
     }
 
-    status = FIG_ERROR;
+    status = fig_sqlite_file_new(path, name);
 
-    file_remove(name);
-
-    /* what SQLite makes later takes its mode from this file */
-    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
-
-    if (fd == -1) {
-        fig_log_errno("store %s: cannot create %s", path, name);
+    if (status != FIG_OK) {
         goto done;
     }
 
-    (void) close(fd);
+    status = file_fill(path, name, collections);
 
-    if (file_fill(path, name, collections) != FIG_OK) {
-        file_remove(name);
-        goto done;
-    }
-
-    if (rename(name, path) != 0) {
+    if (status == FIG_OK && rename(name, path) != 0) {
         fig_log_errno("store %s: cannot rename %s", path, name);
-        file_remove(name);
-        goto done;
+        status = FIG_ERROR;
     }
 
-    status = file_sync_directory(path);
+    if (status == FIG_OK) {
+        status = fig_sqlite_directory_sync(path);
+
+    } else {
+        fig_sqlite_file_remove(name);
+    }
 
 done:
 
@@ -178,16 +169,32 @@ done:
 
 
 fig_status_t
+fig_sqlite_file_new(const char *path, const char *name)
+{
+    int  fd;
+
+    fig_sqlite_file_remove(name);
+
+    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        fig_log_errno("store %s: cannot create %s", path, name);
+        return FIG_ERROR;
+    }
+
+    (void) close(fd);
+
+    return FIG_OK;
+}
+
+
+fig_status_t
 fig_sqlite_check(const char *path, sqlite3 *db)
 {
     int            rc;
-    uint64_t       start;
     const char    *text;
     fig_status_t   status;
     sqlite3_stmt  *stmt;
-
-    start = fig_clock_us();
-    fig_log_info("store %s: was not closed cleanly, checking it", path);
 
     rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
 
@@ -208,15 +215,49 @@ fig_sqlite_check(const char *path, sqlite3 *db)
         fig_log_error("store %s: corrupt, nothing was changed: %s", path,
                       text ? text : "no answer");
         status = FIG_ERROR;
-
-    } else {
-        fig_log_info("store %s: checked in %llu ms", path,
-                     (unsigned long long) ((fig_clock_us() - start) / 1000));
     }
 
     (void) sqlite3_finalize(stmt);
 
     return status;
+}
+
+
+fig_status_t
+fig_sqlite_file_sync(const char *path)
+{
+    return file_sync(path, path, 0);
+}
+
+
+fig_status_t
+fig_sqlite_directory_sync(const char *path)
+{
+    char          *directory;
+    fig_status_t   status;
+
+    directory = file_directory(path);
+
+    if (directory == NULL) {
+        fig_log_error("store %s: out of memory", path);
+        return FIG_ERROR;
+    }
+
+    status = file_sync(path, directory, O_DIRECTORY);
+    free(directory);
+
+    return status;
+}
+
+
+void
+fig_sqlite_file_remove(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(file_tails) / sizeof(file_tails[0]); i++) {
+        file_unlink(name, file_tails[i]);
+    }
 }
 
 
@@ -363,37 +404,6 @@ file_fill(const char *path, const char *name,
 }
 
 
-static fig_status_t
-file_sync_directory(const char *path)
-{
-    int            fd;
-    char          *directory;
-    fig_status_t   status;
-
-    directory = file_directory(path);
-    fd = -1;
-
-    if (directory != NULL) {
-        fd = open(directory, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-    }
-
-    status = FIG_OK;
-
-    if (fd == -1 || fsync(fd) != 0) {
-        fig_log_errno("store %s: cannot sync its directory", path);
-        status = FIG_ERROR;
-    }
-
-    if (fd != -1) {
-        (void) close(fd);
-    }
-
-    free(directory);
-
-    return status;
-}
-
-
 /*
  * From malloc(); NULL when memory is out.
  */
@@ -413,14 +423,25 @@ file_directory(const char *path)
 }
 
 
-static void
-file_remove(const char *name)
+static fig_status_t
+file_sync(const char *path, const char *name, int flags)
 {
-    size_t  i;
+    int           fd;
+    fig_status_t  status;
 
-    for (i = 0; i < sizeof(file_tails) / sizeof(file_tails[0]); i++) {
-        file_unlink(name, file_tails[i]);
+    fd = open(name, O_RDONLY|O_CLOEXEC|flags);
+    status = FIG_OK;
+
+    if (fd == -1 || fsync(fd) != 0) {
+        fig_log_errno("store %s: cannot sync %s", path, name);
+        status = FIG_ERROR;
     }
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    return status;
 }
 
 

@@ -28,6 +28,7 @@
 
 #define LOCK_POLL  500000        /* ns */
 #define MARK_SIZE  6
+#define MARKS      3
 
 
 /* bytes of the file; the mark is text there, locks do not mind */
@@ -40,15 +41,17 @@ enum {
 };
 
 
-static const char  mark_open[] = "open \n";
-static const char  mark_clean[] = "clean\n";
-
-
 static bool lock_byte(const fig_sqlite_lock_t *lock, int cmd, short type,
     off_t byte);
 static fig_status_t lock_poll(const fig_sqlite_lock_t *lock, off_t byte,
     uint64_t deadline);
-static fig_status_t lock_mark(const fig_sqlite_lock_t *lock, const char *mark);
+
+
+static const char *const  marks[MARKS] = {
+    [FIG_SQLITE_OPEN] = "open \n",
+    [FIG_SQLITE_CLEAN] = "clean\n",
+    [FIG_SQLITE_MOVED] = "moved\n"
+};
 
 
 fig_status_t
@@ -144,10 +147,12 @@ fig_sqlite_lock_drop(fig_sqlite_lock_t *lock)
 
 
 fig_status_t
-fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone, bool *clean)
+fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone,
+    fig_sqlite_mark_t *mark)
 {
-    char     mark[MARK_SIZE];
-    ssize_t  n;
+    char      text[MARK_SIZE];
+    ssize_t   n;
+    unsigned  i;
 
     if (!lock_byte(lock, F_OFD_SETLK, F_WRLCK, LOCK_DOOR)) {
         fig_log_info("%s: waiting for another process that opens the store",
@@ -161,9 +166,16 @@ fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone, bool *clean)
 
     *alone = lock_byte(lock, F_OFD_SETLK, F_WRLCK, LOCK_USERS);
 
-    n = pread(lock->fd, mark, sizeof(mark), 0);
+    *mark = FIG_SQLITE_OPEN;
 
-    *clean = (n == MARK_SIZE && memcmp(mark, mark_clean, MARK_SIZE) == 0);
+    n = pread(lock->fd, text, sizeof(text), 0);
+
+    for (i = 0; i < MARKS; i++) {
+
+        if (n == MARK_SIZE && memcmp(text, marks[i], MARK_SIZE) == 0) {
+            *mark = (fig_sqlite_mark_t) i;
+        }
+    }
 
     return FIG_OK;
 }
@@ -172,7 +184,7 @@ fig_sqlite_lock_enter(fig_sqlite_lock_t *lock, bool *alone, bool *clean)
 fig_status_t
 fig_sqlite_lock_joined(fig_sqlite_lock_t *lock, bool alone)
 {
-    if (alone && lock_mark(lock, mark_open) != FIG_OK) {
+    if (alone && fig_sqlite_lock_mark(lock, FIG_SQLITE_OPEN) != FIG_OK) {
         return FIG_ERROR;
     }
 
@@ -187,19 +199,37 @@ fig_sqlite_lock_joined(fig_sqlite_lock_t *lock, bool alone)
 }
 
 
-void
+bool
 fig_sqlite_lock_leave(fig_sqlite_lock_t *lock, uint64_t timeout)
 {
     uint64_t  deadline;
 
     deadline = fig_clock_us() + timeout * 1000;
 
-    if (lock_poll(lock, LOCK_DOOR, deadline) == FIG_OK
-        && lock_byte(lock, F_OFD_SETLK, F_WRLCK, LOCK_USERS))
+    if (lock_poll(lock, LOCK_DOOR, deadline) != FIG_OK
+        || !lock_byte(lock, F_OFD_SETLK, F_WRLCK, LOCK_USERS))
     {
-        /* without the mark the next start has to check, no more */
-        (void) lock_mark(lock, mark_clean);
+        return false;
     }
+
+    /* without the mark the next start has to check, no more */
+    (void) fig_sqlite_lock_mark(lock, FIG_SQLITE_CLEAN);
+
+    return true;
+}
+
+
+fig_status_t
+fig_sqlite_lock_mark(fig_sqlite_lock_t *lock, fig_sqlite_mark_t mark)
+{
+    if (pwrite(lock->fd, marks[mark], MARK_SIZE, 0) != MARK_SIZE
+        || fdatasync(lock->fd) != 0)
+    {
+        fig_log_errno("cannot write %s", lock->path);
+        return FIG_ERROR;
+    }
+
+    return FIG_OK;
 }
 
 
@@ -244,20 +274,6 @@ lock_poll(const fig_sqlite_lock_t *lock, off_t byte, uint64_t deadline)
         }
 
         (void) nanosleep(&pause, NULL);
-    }
-
-    return FIG_OK;
-}
-
-
-static fig_status_t
-lock_mark(const fig_sqlite_lock_t *lock, const char *mark)
-{
-    if (pwrite(lock->fd, mark, MARK_SIZE, 0) != MARK_SIZE
-        || fdatasync(lock->fd) != 0)
-    {
-        fig_log_errno("cannot write %s", lock->path);
-        return FIG_ERROR;
     }
 
     return FIG_OK;

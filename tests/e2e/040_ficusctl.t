@@ -256,17 +256,18 @@ SKIP: {
 # Completion
 
 SKIP: {
-    skip 'bash is missing', 3 if !-x '/bin/bash';
+    skip 'bash is missing', 5 if !-x '/bin/bash';
 
     my $complete = root() . '/tools/ficusctl/ficusctl.bash';
     local $ENV{PATH} = Ficus::System->program('') . ":$ENV{PATH}";
 
     for (
         [ 'ficusctl ""', 'status set p explain history rollback watch dlq'
-            . ' sync' ],
+            . ' sync backup restore' ],
         [ 'ficusctl ro', 'rollback' ],
         [ 'ficusctl set ""', 'users' ],
         [ 'ficusctl --js', '--json' ],
+        [ 'ficusctl restore dir o', 'orders' ],
     ) {
         my ($words, $replies) = @$_;
         my $got = `bash -c 'source $complete; COMP_WORDS=($words)

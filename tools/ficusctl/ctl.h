@@ -33,6 +33,8 @@ typedef struct {
     const char  *if_match;
     const char  *reason;
     const char  *worker;        /* of dlq and sync */
+    const char  *data;          /* of backup and restore: the databases' */
+    const char  *raise;         /* of restore */
     bool         json;
 
     bool         color;         /* what stdout can show */
@@ -103,6 +105,12 @@ int ctl_watch(const ctl_options_t *options, int argc, char **argv);
 
 int ctl_dlq(const ctl_options_t *options, int argc, char **argv);
 int ctl_sync(const ctl_options_t *options, int argc, char **argv);
+
+
+/* backup.c */
+
+int ctl_backup(const ctl_options_t *options, int argc, char **argv);
+int ctl_restore(const ctl_options_t *options, int argc, char **argv);
 
 
 /* show.c, table.c */

@@ -17,9 +17,9 @@ _ficusctl_letters() {
 _ficusctl() {
     local cur prev word words=() server=() i
     local commands='status set p explain history rollback watch
-                    dlq sync'
+                    dlq sync backup restore'
     local options='--json --url= --token-file= --if-match= --reason=
-                   --worker= --help --version'
+                   --worker= --data= --raise= --help --version'
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -27,8 +27,11 @@ _ficusctl() {
 
     # to bash = and : are words
     if [[ $prev == = || $cur == = ]]; then
-        [[ $COMP_LINE == *--token-file=* ]] \
-        && mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
+        if [[ $COMP_LINE == *--data=* ]]; then
+            mapfile -t COMPREPLY < <(compgen -d -- "${cur#=}")
+        elif [[ $COMP_LINE == *--token-file=* ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
+        fi
         return
     fi
 
@@ -60,13 +63,19 @@ _ficusctl() {
                sync) mapfile -t COMPREPLY \
                      < <(compgen -W 'check repair' -- "$cur")
                      return ;;
+               backup | restore) mapfile -t COMPREPLY \
+                                 < <(compgen -d -- "$cur")
+                                 return ;;
            esac
            mapfile -t COMPREPLY \
            < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
-        2) if [[ ${words[0]} == dlq && ${words[1]} != list ]]; then
-               mapfile -t COMPREPLY < <(compgen \
-                   -W "$(_ficusctl_letters "${server[@]}")" -- "$cur")
-           fi ;;
+        2) case ${words[0]} in
+               backup | restore) mapfile -t COMPREPLY \
+                                 < <(compgen -W 'users orders' -- "$cur") ;;
+               dlq) [[ ${words[1]} == list ]] || mapfile -t COMPREPLY \
+                    < <(compgen -W "$(_ficusctl_letters "${server[@]}")" \
+                        -- "$cur") ;;
+           esac ;;
     esac
 }
 

@@ -66,6 +66,14 @@ const ctl_command_t  ctl_commands[] = {
       "compares a replica with its source",
       1, 1, ctl_sync },
 
+    { "backup", "DIRECTORY [users|orders]",
+      "copies the databases of this machine",
+      1, 3, ctl_backup },
+
+    { "restore", "DIRECTORY [users|orders]",
+      "puts them back; workers must be stopped",
+      1, 3, ctl_restore },
+
     { NULL, NULL, NULL, 0, 0, NULL }
 };
 
@@ -115,6 +123,8 @@ ctl_options(ctl_options_t *options, int argc, char **argv)
         { "if-match",   required_argument, NULL, 'm' },
         { "reason",     required_argument, NULL, 'r' },
         { "worker",     required_argument, NULL, 'w' },
+        { "data",       required_argument, NULL, 'd' },
+        { "raise",      required_argument, NULL, 'R' },
         { "help",       no_argument,       NULL, 'h' },
         { "version",    no_argument,       NULL, 'v' },
         { NULL,         0,                 NULL, 0 }
@@ -150,6 +160,14 @@ ctl_options(ctl_options_t *options, int argc, char **argv)
 
         case 'w':
             options->worker = optarg;
+            break;
+
+        case 'd':
+            options->data = optarg;
+            break;
+
+        case 'R':
+            options->raise = optarg;
             break;
 
         case 'h':
@@ -275,8 +293,12 @@ ctl_help(void)
          "  --if-match=N       change only if the generation is still N\n"
          "  --reason=TEXT      why, for the history\n"
          "  --worker=NAME      of dlq and sync; default orders\n"
+         "  --data=DIR         of backup and restore: the databases' directory;"
+         "\n"
+         "                     default $FICUS_RUN_DIR/data, or run/data\n"
+         "  --raise=N          of restore: versions by N times 2^32, not once\n"
          "  --help, --version\n"
          "\n"
-         "Exit status: 0 done, 1 refused by the server or not in step, 2 wrong "
-         "usage,\n3 no server.");
+         "Exit status: 0 done, 1 refused, not in step or not possible, "
+         "2 wrong usage,\n3 no server.");
 }
