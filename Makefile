@@ -79,12 +79,12 @@ endif
 
 CPPFLAGS = -D_GNU_SOURCE -Ibuild -Icommon -Ishared -Iworkers $(NATS_CFLAGS) \
            $(SQLITE_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS) \
-           $(MONGO_CFLAGS)
+           $(PCRE_CFLAGS) $(MONGO_CFLAGS)
 CFLAGS = -std=c11 $(OPTIMIZE) $(WARNINGS) $(WERROR) -fPIE -pthread $(HARDEN) \
          $(INSTRUMENT) $(CC_OPT)
 LDFLAGS = -pie -pthread -Wl,--as-needed $(HARDEN_LD) $(INSTRUMENT) $(LD_OPT)
 LIBS = $(NATS_LIBS) $(SQLITE_LIBS) $(JSON_LIBS) $(CURL_LIBS) \
-       $(MONGO_LIBS) -lm
+       $(PCRE_LIBS) $(MONGO_LIBS) -lm
 
 .PHONY: print-flags
 print-flags:

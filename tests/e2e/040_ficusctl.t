@@ -215,7 +215,7 @@ like($out, qr/ 20\.00 /, 'it was taken');
 
 ctl(0, '--help');
 like($out, qr/^  $_ /m, "--help has $_")
-    for qw(status set p explain history rollback watch dlq sync);
+    for qw(status set p ramp explain slots replay history rollback watch dlq sync);
 is(scalar(grep { length > 80 } split /\n/, $out), 0, 'in 80 columns');
 ctl(0, '--version');
 like($out, qr/^ficusctl \d+\.\d+\.\d+$/, '--version');
@@ -262,9 +262,10 @@ SKIP: {
     local $ENV{PATH} = Ficus::System->program('') . ":$ENV{PATH}";
 
     for (
-        [ 'ficusctl ""', 'status set p explain history rollback watch dlq'
-            . ' sync backup restore' ],
+        [ 'ficusctl ""', 'status set p ramp explain slots replay history'
+            . ' rollback watch dlq sync backup restore' ],
         [ 'ficusctl ro', 'rollback' ],
+        [ 'ficusctl ramp users ""', 'start pause resume abort' ],
         [ 'ficusctl set ""', 'users' ],
         [ 'ficusctl --js', '--json' ],
         [ 'ficusctl restore dir o', 'orders' ],

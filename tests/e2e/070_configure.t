@@ -95,6 +95,7 @@ my %package = (
     sqlite3 => 'libsqlite3-dev',
     'json-c' => 'libjson-c-dev',
     libcurl => 'libcurl4-openssl-dev',
+    'libpcre2-8' => 'libpcre2-dev',
     'libmongoc-1.0' => 'libmongoc-dev',
     check => 'check',
 );

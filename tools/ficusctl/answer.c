@@ -13,6 +13,24 @@
 static void ctl_problem(const ctl_answer_t *answer);
 
 
+/* shows what there is */
+
+int
+ctl_get(const ctl_options_t *options, char *path, ctl_show_pt show)
+{
+    int           rc;
+    ctl_answer_t  answer;
+
+    rc = ctl_call(options, "GET", path, NULL, false, &answer);
+
+    if (rc != CTL_OK) {
+        return rc;
+    }
+
+    return ctl_answer(options, &answer, show);
+}
+
+
 /* clears the answer */
 
 int
@@ -21,7 +39,7 @@ ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
 {
     int  rc;
 
-    rc = (answer->status == 200) ? CTL_OK : CTL_REFUSED;
+    rc = (answer->status / 100 == 2) ? CTL_OK : CTL_REFUSED;
 
     if (options->json) {
         fputs(answer->body, stdout);

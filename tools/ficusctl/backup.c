@@ -179,8 +179,8 @@ ctl_data_directory(const ctl_options_t *options)
     const char   *run;
     static char   text[PATH_MAX];
 
-    if (options->data != NULL) {
-        return options->data;
+    if (options->extra[CTL_OPT_DATA] != NULL) {
+        return options->extra[CTL_OPT_DATA];
     }
 
     run = getenv("FICUS_RUN_DIR");
@@ -231,15 +231,17 @@ ctl_restore_prepare(const ctl_options_t *options, size_t n,
 {
     size_t               i;
     uint64_t             raise;
+    const char          *text;
     fig_restore_conf_t  *conf;
 
     raise = 1;
+    text = options->extra[CTL_OPT_RAISE];
 
-    if (options->raise != NULL
-        && (fig_str_uint(fig_str_from(options->raise), CTL_RAISE_MAX, &raise)
+    if (text != NULL
+        && (fig_str_uint(fig_str_from(text), CTL_RAISE_MAX, &raise)
             != FIG_OK || raise == 0))
     {
-        ctl_error("--raise is \"%s\"; it must be 1 to %d", options->raise,
+        ctl_error("--raise is \"%s\"; it must be 1 to %d", text,
                   CTL_RAISE_MAX);
         return CTL_USAGE;
     }

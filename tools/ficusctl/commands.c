@@ -4,16 +4,10 @@
  */
 
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
 #include "fig_buf.h"
-
-
-static int ctl_get(const ctl_options_t *options, char *path,
-    ctl_show_pt show);
-static json_object *ctl_weight(const char *text);
 
 
 int
@@ -37,26 +31,39 @@ ctl_explain(const ctl_options_t *options, int argc, char **argv)
 
 
 int
-ctl_history(const ctl_options_t *options, int argc, char **argv)
+ctl_slots(const ctl_options_t *options, int argc, char **argv)
 {
-    return ctl_get(options, ctl_path("splits/%s/history", argv[0]),
-                   ctl_show_history);
+    return ctl_get(options, ctl_path("splits/%s/slots", argv[0]),
+                   ctl_show_slots);
 }
 
 
-static int
-ctl_get(const ctl_options_t *options, char *path, ctl_show_pt show)
+int
+ctl_history(const ctl_options_t *options, int argc, char **argv)
 {
     int           rc;
+    bool          whole;
     ctl_answer_t  answer;
 
-    rc = ctl_call(options, "GET", path, NULL, false, &answer);
+    if (options->extra[CTL_OPT_VERIFY] == NULL) {
+        return ctl_get(options, ctl_path("splits/%s/history", argv[0]),
+                       ctl_show_history);
+    }
+
+    rc = ctl_call(options, "GET",
+                  ctl_path("splits/%s/history?verify=1", argv[0]), NULL, false,
+                  &answer);
 
     if (rc != CTL_OK) {
         return rc;
     }
 
-    return ctl_answer(options, &answer, show);
+    /* not whole is no success, or a script could not tell */
+
+    whole = ctl_get_bool(answer.json, "verified");
+    rc = ctl_answer(options, &answer, ctl_show_verified);
+
+    return (rc == CTL_OK && !whole) ? CTL_REFUSED : rc;
 }
 
 
@@ -64,32 +71,16 @@ int
 ctl_set(const ctl_options_t *options, int argc, char **argv)
 {
     int           i, rc;
-    char         *equals;
-    json_object  *weights, *weight;
+    json_object  *weights;
     ctl_answer_t  answer;
 
     weights = json_object_new_object();
 
     for (i = 1; i < argc; i++) {
-        equals = strchr(argv[i], '=');
-        weight = (equals != NULL) ? ctl_weight(equals + 1) : NULL;
-
-        if (weight == NULL || equals == argv[i]) {
-            ctl_error("\"%s\" is not ARM=WEIGHT, such as v1=40", argv[i]);
+        if (!ctl_weights_add(weights, argv[i], strlen(argv[i]))) {
             json_object_put(weights);
             return CTL_USAGE;
         }
-
-        *equals = '\0';
-
-        if (json_object_object_get_ex(weights, argv[i], NULL)) {
-            ctl_error("%s has two weights", argv[i]);
-            json_object_put(weight);
-            json_object_put(weights);
-            return CTL_USAGE;
-        }
-
-        (void) json_object_object_add(weights, argv[i], weight);
     }
 
     rc = ctl_call(options, "PUT", ctl_path("splits/%s/weights", argv[0]),
@@ -110,7 +101,7 @@ ctl_p(const ctl_options_t *options, int argc, char **argv)
     json_object  *body, *p;
     ctl_answer_t  answer;
 
-    p = ctl_weight(argv[1]);
+    p = ctl_number(argv[1], strlen(argv[1]));
 
     if (p == NULL) {
         ctl_error("\"%s\" is no P, a number from 0 to 100", argv[1]);
@@ -157,36 +148,4 @@ ctl_rollback(const ctl_options_t *options, int argc, char **argv)
     }
 
     return ctl_answer(options, &answer, ctl_show_split);
-}
-
-
-/*
- * A JSON number as it was typed, which the server judges; NULL if it is no
- * number at all.
- */
-
-static json_object *
-ctl_weight(const char *text)
-{
-    size_t       whole, part;
-    const char  *p;
-
-    p = text + (text[0] == '-');
-    whole = strspn(p, "0123456789");
-    p += whole;
-
-    if (*p == '.') {
-        part = strspn(p + 1, "0123456789");
-        p += 1 + part;
-
-        if (part == 0) {
-            return NULL;
-        }
-    }
-
-    if (whole == 0 || *p != '\0') {
-        return NULL;
-    }
-
-    return json_object_new_double_s(strtod(text, NULL), text);
 }

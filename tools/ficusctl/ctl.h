@@ -27,15 +27,43 @@
 #define CTL_UNREACHABLE  3
 
 
+/* the options that only some commands take, in the order of ctl_extras */
+
+typedef enum {
+    CTL_OPT_WEIGHTS,
+    CTL_OPT_STATE,
+    CTL_OPT_FORMAT,
+    CTL_OPT_KEY,
+    CTL_OPT_TOP,
+    CTL_OPT_TO,
+    CTL_OPT_STEP,
+    CTL_OPT_EVERY,
+    CTL_OPT_ERRORS,
+    CTL_OPT_LATENCY,
+    CTL_OPT_MISMATCHES,
+    CTL_OPT_QUANTILE,
+    CTL_OPT_REQUESTS,
+    CTL_OPT_VERIFY,
+    CTL_OPT_DATA,
+    CTL_OPT_RAISE,
+    CTL_EXTRAS
+} ctl_extra_t;
+
+typedef struct {
+    const char  *name;
+    const char  *value;         /* what it is, NULL: it has none */
+    const char  *help;
+} ctl_extra_row_t;
+
 typedef struct {
     const char  *url;           /* --url, or where Ficus is by default */
     const char  *token_file;
     const char  *if_match;
     const char  *reason;
     const char  *worker;        /* of dlq and sync */
-    const char  *data;          /* of backup and restore: the databases' */
-    const char  *raise;         /* of restore */
     bool         json;
+
+    const char  *extra[CTL_EXTRAS];         /* NULL: not given */
 
     bool         color;         /* what stdout can show */
     bool         utf8;
@@ -55,10 +83,21 @@ typedef struct {
     int          min;           /* arguments */
     int          max;
     int        (*run)(const ctl_options_t *options, int argc, char **argv);
+    unsigned     extras;        /* 1 << CTL_OPT_... of those that it takes */
 } ctl_command_t;
 
 
-extern const ctl_command_t  ctl_commands[];          /* ends with no name */
+extern const ctl_command_t    ctl_commands[];           /* ends with no name */
+extern const ctl_extra_row_t  ctl_extras[CTL_EXTRAS];
+
+
+/* main.c, options.c: -1, or what to exit with */
+
+void ctl_help(void);
+int ctl_options(ctl_options_t *options, int argc, char **argv);
+int ctl_options_check(const ctl_options_t *options,
+    const ctl_command_t *command);
+void ctl_terminal(ctl_options_t *options);
 
 
 /* client.c */
@@ -90,7 +129,20 @@ int ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
 void ctl_error(const char *fmt, ...) FIG_PRINTF(1, 2);
 
 
-/* commands.c, watch.c */
+int ctl_get(const ctl_options_t *options, char *path, ctl_show_pt show);
+
+
+/*
+ * weights.c: numbers of a command line in JSON, as they were typed; false or
+ * NULL for what is none, after weights have said so.
+ */
+
+json_object *ctl_weights(const char *text);
+bool ctl_weights_add(json_object *weights, const char *text, size_t len);
+json_object *ctl_number(const char *text, size_t len);
+
+
+/* commands.c, ramp.c, replay.c, watch.c */
 
 int ctl_status(const ctl_options_t *options, int argc, char **argv);
 int ctl_set(const ctl_options_t *options, int argc, char **argv);
@@ -98,6 +150,9 @@ int ctl_p(const ctl_options_t *options, int argc, char **argv);
 int ctl_explain(const ctl_options_t *options, int argc, char **argv);
 int ctl_history(const ctl_options_t *options, int argc, char **argv);
 int ctl_rollback(const ctl_options_t *options, int argc, char **argv);
+int ctl_ramp(const ctl_options_t *options, int argc, char **argv);
+int ctl_slots(const ctl_options_t *options, int argc, char **argv);
+int ctl_replay(const ctl_options_t *options, int argc, char **argv);
 int ctl_watch(const ctl_options_t *options, int argc, char **argv);
 
 
@@ -113,7 +168,7 @@ int ctl_backup(const ctl_options_t *options, int argc, char **argv);
 int ctl_restore(const ctl_options_t *options, int argc, char **argv);
 
 
-/* show.c, table.c */
+/* show.c, ramp.c, table.c */
 
 typedef enum {
     CTL_PLAIN,
@@ -131,13 +186,19 @@ void ctl_text(const char *text);                /* without control bytes */
 const char *ctl_get_text(json_object *object, const char *name);
 double ctl_get_number(json_object *object, const char *name);
 int64_t ctl_get_int(json_object *object, const char *name);
+bool ctl_get_bool(json_object *object, const char *name);
 json_object *ctl_get_array(json_object *object, const char *name);
 
 void ctl_show_splits(const ctl_options_t *options, json_object *json);
 void ctl_show_split(const ctl_options_t *options, json_object *split);
 void ctl_show_head(const ctl_options_t *options, json_object *split);
+int ctl_show_weights(json_object *weights);
+void ctl_show_ramp(const ctl_options_t *options, json_object *split);
+bool ctl_show_ramp_line(const ctl_options_t *options, json_object *split);
+void ctl_show_slots(const ctl_options_t *options, json_object *json);
 void ctl_show_explain(const ctl_options_t *options, json_object *json);
 void ctl_show_history(const ctl_options_t *options, json_object *json);
+void ctl_show_verified(const ctl_options_t *options, json_object *json);
 
 
 #endif /* FICUSCTL_H_INCLUDED */

@@ -16,10 +16,13 @@ _ficusctl_letters() {
 
 _ficusctl() {
     local cur prev word words=() server=() i
-    local commands='status set p explain history rollback watch
-                    dlq sync backup restore'
+    local commands='status set p ramp explain slots replay history rollback
+                    watch dlq sync backup restore'
     local options='--json --url= --token-file= --if-match= --reason=
-                   --worker= --data= --raise= --help --version'
+                   --worker= --help --version --weights= --state= --format=
+                   --key= --top= --to= --step= --every= --max-error-ratio=
+                   --max-latency-ratio= --max-mismatch-ratio= --quantile=
+                   --min-requests= --verify --data= --raise='
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -29,7 +32,7 @@ _ficusctl() {
     if [[ $prev == = || $cur == = ]]; then
         if [[ $COMP_LINE == *--data=* ]]; then
             mapfile -t COMPREPLY < <(compgen -d -- "${cur#=}")
-        elif [[ $COMP_LINE == *--token-file=* ]]; then
+        elif [[ $COMP_LINE =~ --(token-file|state)=[^\ ]*$ ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
         fi
         return
@@ -66,12 +69,19 @@ _ficusctl() {
                backup | restore) mapfile -t COMPREPLY \
                                  < <(compgen -d -- "$cur")
                                  return ;;
+               replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                       return ;;
            esac
            mapfile -t COMPREPLY \
            < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
         2) case ${words[0]} in
                backup | restore) mapfile -t COMPREPLY \
                                  < <(compgen -W 'users orders' -- "$cur") ;;
+               ramp) mapfile -t COMPREPLY \
+                     < <(compgen -W 'start pause resume abort' -- "$cur") ;;
+               replay) mapfile -t COMPREPLY \
+                       < <(compgen -W "$(_ficusctl_splits "${server[@]}")" \
+                           -- "$cur") ;;
                dlq) [[ ${words[1]} == list ]] || mapfile -t COMPREPLY \
                     < <(compgen -W "$(_ficusctl_letters "${server[@]}")" \
                         -- "$cur") ;;

@@ -6,75 +6,87 @@
 
 #include <curl/curl.h>
 #include <getopt.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "config.h"
 #include "ctl.h"
 
 
-#define CTL_URL_MAX  64
+#define CTL_REPLAY_OPTIONS  (1u << CTL_OPT_WEIGHTS | 1u << CTL_OPT_STATE      \
+                             | 1u << CTL_OPT_FORMAT | 1u << CTL_OPT_KEY       \
+                             | 1u << CTL_OPT_TOP)
+#define CTL_RAMP_OPTIONS    (1u << CTL_OPT_TO | 1u << CTL_OPT_STEP            \
+                             | 1u << CTL_OPT_EVERY | 1u << CTL_OPT_ERRORS     \
+                             | 1u << CTL_OPT_LATENCY                          \
+                             | 1u << CTL_OPT_MISMATCHES                       \
+                             | 1u << CTL_OPT_QUANTILE                         \
+                             | 1u << CTL_OPT_REQUESTS)
 
 
-static int ctl_options(ctl_options_t *options, int argc, char **argv);
-static void ctl_terminal(ctl_options_t *options);
-static const char *ctl_default_url(void);
 static int ctl_run(const ctl_options_t *options, int argc, char **argv);
 static int ctl_usage(const ctl_command_t *command);
-static void ctl_help(void);
 
 
 const ctl_command_t  ctl_commands[] = {
 
     { "status", "[SPLIT]",
       "weights and requests of a split, or all",
-      0, 1, ctl_status },
+      0, 1, ctl_status, 0 },
 
     { "set", "SPLIT ARM=WEIGHT ...",
       "weights in per cent, as in v1=40 v2=60",
-      2, 9, ctl_set },
+      2, 9, ctl_set, 0 },
 
     { "p", "SPLIT P",
       "weight of the baseline, of two arms",
-      2, 2, ctl_p },
+      2, 2, ctl_p, 0 },
+
+    { "ramp", "SPLIT [start|pause|...]",
+      "a change in steps; resume, abort",
+      1, 2, ctl_ramp, CTL_RAMP_OPTIONS },
 
     { "explain", "SPLIT KEY",
       "where a key goes, and when that changes",
-      2, 2, ctl_explain },
+      2, 2, ctl_explain, 0 },
+
+    { "slots", "SPLIT",
+      "which arm owns which buckets",
+      1, 1, ctl_slots, 0 },
+
+    { "replay", "LOG|- [SPLIT]",
+      "who would move with other weights",
+      1, 2, ctl_replay, CTL_REPLAY_OPTIONS },
 
     { "history", "SPLIT",
       "the last changes, newest first",
-      1, 1, ctl_history },
+      1, 1, ctl_history, 1u << CTL_OPT_VERIFY },
 
     { "rollback", "SPLIT GENERATION",
       "back to the weights of that generation",
-      2, 2, ctl_rollback },
+      2, 2, ctl_rollback, 0 },
 
     { "watch", "[SPLIT]",
       "the status each second; Ctrl-C ends it",
-      0, 1, ctl_watch },
+      0, 1, ctl_watch, 0 },
 
     { "dlq", "list|show|redrive|drop [ID]",
       "events that a worker could not bring in",
-      1, 2, ctl_dlq },
+      1, 2, ctl_dlq, 0 },
 
     { "sync", "check|repair",
       "compares a replica with its source",
-      1, 1, ctl_sync },
+      1, 1, ctl_sync, 0 },
 
     { "backup", "DIRECTORY [users|orders]",
       "copies the databases of this machine",
-      1, 3, ctl_backup },
+      1, 3, ctl_backup, 1u << CTL_OPT_DATA },
 
     { "restore", "DIRECTORY [users|orders]",
       "puts them back; workers must be stopped",
-      1, 3, ctl_restore },
+      1, 3, ctl_restore, 1u << CTL_OPT_DATA | 1u << CTL_OPT_RAISE },
 
-    { NULL, NULL, NULL, 0, 0, NULL }
+    { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };
 
 
@@ -110,128 +122,6 @@ main(int argc, char **argv)
 }
 
 
-/* -1, or what to exit with */
-
-static int
-ctl_options(ctl_options_t *options, int argc, char **argv)
-{
-    int                         c;
-    static const struct option  longs[] = {
-        { "json",       no_argument,       NULL, 'j' },
-        { "url",        required_argument, NULL, 'u' },
-        { "token-file", required_argument, NULL, 't' },
-        { "if-match",   required_argument, NULL, 'm' },
-        { "reason",     required_argument, NULL, 'r' },
-        { "worker",     required_argument, NULL, 'w' },
-        { "data",       required_argument, NULL, 'd' },
-        { "raise",      required_argument, NULL, 'R' },
-        { "help",       no_argument,       NULL, 'h' },
-        { "version",    no_argument,       NULL, 'v' },
-        { NULL,         0,                 NULL, 0 }
-    };
-
-    for ( ;; ) {
-        c = getopt_long(argc, argv, "h", longs, NULL);
-
-        switch (c) {
-
-        case -1:
-            return -1;
-
-        case 'j':
-            options->json = true;
-            break;
-
-        case 'u':
-            options->url = optarg;
-            break;
-
-        case 't':
-            options->token_file = optarg;
-            break;
-
-        case 'm':
-            options->if_match = optarg;
-            break;
-
-        case 'r':
-            options->reason = optarg;
-            break;
-
-        case 'w':
-            options->worker = optarg;
-            break;
-
-        case 'd':
-            options->data = optarg;
-            break;
-
-        case 'R':
-            options->raise = optarg;
-            break;
-
-        case 'h':
-            ctl_help();
-            return CTL_OK;
-
-        case 'v':
-            puts("ficusctl " FICUS_VERSION);
-            return CTL_OK;
-
-        default:
-            fputs("ficusctl --help lists the options\n", stderr);
-            return CTL_USAGE;
-        }
-    }
-}
-
-
-static void
-ctl_terminal(ctl_options_t *options)
-{
-    const char  *none, *term;
-
-    none = getenv("NO_COLOR");
-    term = getenv("TERM");
-
-    options->color = isatty(STDOUT_FILENO)
-                     && (none == NULL || none[0] == '\0')
-                     && term != NULL && strcmp(term, "dumb") != 0;
-
-    options->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-
-    if (options->url == NULL) {
-        options->url = ctl_default_url();
-    }
-}
-
-
-/* FICUS_ADMIN_PORT is what make run goes by */
-
-static const char *
-ctl_default_url(void)
-{
-    const char   *url, *port;
-    static char   text[CTL_URL_MAX];
-
-    url = getenv("FICUS_ADMIN_URL");
-
-    if (url != NULL && url[0] != '\0') {
-        return url;
-    }
-
-    port = getenv("FICUS_ADMIN_PORT");
-
-    if (port == NULL || port[0] == '\0') {
-        port = "8081";
-    }
-
-    (void) snprintf(text, sizeof(text), "http://127.0.0.1:%.32s", port);
-
-    return text;
-}
-
-
 static int
 ctl_run(const ctl_options_t *options, int argc, char **argv)
 {
@@ -253,6 +143,10 @@ ctl_run(const ctl_options_t *options, int argc, char **argv)
             return ctl_usage(command);
         }
 
+        if (ctl_options_check(options, command) != CTL_OK) {
+            return CTL_USAGE;
+        }
+
         return command->run(options, argc - 1, argv + 1);
     }
 
@@ -271,9 +165,11 @@ ctl_usage(const ctl_command_t *command)
 }
 
 
-static void
+void
 ctl_help(void)
 {
+    char                  text[64];
+    size_t                i;
     const ctl_command_t  *command;
 
     puts("Usage: ficusctl [OPTION]... COMMAND [ARGUMENT]...\n"
@@ -293,12 +189,16 @@ ctl_help(void)
          "  --if-match=N       change only if the generation is still N\n"
          "  --reason=TEXT      why, for the history\n"
          "  --worker=NAME      of dlq and sync; default orders\n"
-         "  --data=DIR         of backup and restore: the databases' directory;"
-         "\n"
-         "                     default $FICUS_RUN_DIR/data, or run/data\n"
-         "  --raise=N          of restore: versions by N times 2^32, not once\n"
-         "  --help, --version\n"
-         "\n"
+         "  --help, --version\n");
+
+    for (i = 0; i < CTL_EXTRAS; i++) {
+        (void) snprintf(text, sizeof(text), "--%s%s%s", ctl_extras[i].name,
+                        ctl_extras[i].value ? "=" : "",
+                        ctl_extras[i].value ? ctl_extras[i].value : "");
+        printf("  %-26s  %s\n", text, ctl_extras[i].help);
+    }
+
+    puts("\n"
          "Exit status: 0 done, 1 refused, not in step or not possible, "
          "2 wrong usage,\n3 no server.");
 }

@@ -16,7 +16,6 @@
 
 static void ctl_show_arm(const ctl_options_t *options, json_object *arm,
     const char *baseline, int color);
-static void ctl_show_weights(json_object *weights);
 
 
 void
@@ -56,6 +55,10 @@ ctl_show_split(const ctl_options_t *options, json_object *split)
     for (i = 0; arms != NULL && i < json_object_array_length(arms); i++) {
         ctl_show_arm(options, json_object_array_get_idx(arms, i),
                      ctl_get_text(split, "baseline"), CTL_ARMS + (int) i);
+    }
+
+    if (ctl_show_ramp_line(options, split)) {
+        putchar('\n');
     }
 }
 
@@ -132,8 +135,37 @@ ctl_show_explain(const ctl_options_t *options, json_object *json)
 
 
 void
+ctl_show_slots(const ctl_options_t *options, json_object *json)
+{
+    size_t        i;
+    int64_t       first, count;
+    json_object  *runs, *run;
+
+    printf("%s%s%s  generation %lld\n\n%s%13s  %6s  %s%s\n",
+           ctl_color(options, CTL_BOLD), ctl_get_text(json, "split"),
+           ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(json, "generation"),
+           ctl_color(options, CTL_DIM), "buckets", "number", "arm",
+           ctl_color(options, CTL_PLAIN));
+
+    runs = ctl_get_array(json, "slots");
+
+    for (i = 0; runs != NULL && i < json_object_array_length(runs); i++) {
+        run = json_object_array_get_idx(runs, i);
+        first = ctl_get_int(run, "first");
+        count = ctl_get_int(run, "count");
+
+        printf("%6lld - %4lld  %6lld  %s\n", (long long) first,
+               (long long) (first + count - 1), (long long) count,
+               ctl_get_text(run, "arm"));
+    }
+}
+
+
+void
 ctl_show_history(const ctl_options_t *options, json_object *json)
 {
+    int           n;
     size_t        i;
     json_object  *row, *weights;
 
@@ -147,9 +179,9 @@ ctl_show_history(const ctl_options_t *options, json_object *json)
         printf("%-14lld  %-20s  ", (long long) ctl_get_int(row, "generation"),
                ctl_get_text(row, "changed_at"));
 
-        if (json_object_object_get_ex(row, "weights", &weights)) {
-            ctl_show_weights(weights);
-        }
+        n = json_object_object_get_ex(row, "weights", &weights)
+            ? ctl_show_weights(weights) : 0;
+        printf("%*s", n < 24 ? 26 - n : 2, "");
 
         ctl_text(ctl_get_text(row, "changed_by"));
         fputs(": ", stdout);
@@ -159,9 +191,36 @@ ctl_show_history(const ctl_options_t *options, json_object *json)
 }
 
 
-/* in the form that set takes */
+void
+ctl_show_verified(const ctl_options_t *options, json_object *json)
+{
+    int   color;
+    bool  whole;
 
-static void
+    whole = ctl_get_bool(json, "verified");
+    color = whole ? CTL_BOLD : CTL_RED;
+
+    printf("%s%s%s  %lld records", ctl_color(options, color),
+           whole ? "whole" : "not whole", ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(json, "records"));
+
+    if (ctl_get_int(json, "records") > 0) {
+        printf(", of generation %lld to %lld",
+               (long long) ctl_get_int(json, "first"),
+               (long long) ctl_get_int(json, "last"));
+    }
+
+    if (!whole) {
+        printf(": %s", ctl_get_text(json, "error"));
+    }
+
+    putchar('\n');
+}
+
+
+/* in the form that set takes; how wide it is */
+
+int
 ctl_show_weights(json_object *weights)
 {
     int                          n;
@@ -178,5 +237,5 @@ ctl_show_weights(json_object *weights)
         json_object_iter_next(&it);
     }
 
-    printf("%*s", n < 24 ? 26 - n : 2, "");
+    return n;
 }

@@ -122,6 +122,16 @@ ctl_get_int(json_object *object, const char *name)
 }
 
 
+bool
+ctl_get_bool(json_object *object, const char *name)
+{
+    json_object  *value;
+
+    return json_object_object_get_ex(object, name, &value)
+           && json_object_get_boolean(value);
+}
+
+
 /* NULL if there is none */
 
 json_object *
