@@ -37,6 +37,7 @@ static void fig_app_close(fig_app_t *app);
 static int fig_app_serve(fig_app_t *app, const sigset_t *set);
 static void fig_app_handle(void *data, fig_request_t *request,
     fig_response_t *response);
+static bool fig_app_vital(void *data, fig_request_t *request);
 static fig_str_t fig_app_trace(const fig_request_t *request);
 static const char *fig_app_check_bus(void *data);
 
@@ -190,6 +191,8 @@ fig_app_open(fig_app_t *app)
         return FIG_ERROR;
     }
 
+    app->conf->fcgi.vital = fig_app_vital;
+
     if (fig_fcgi_open(&app->conf->fcgi, fig_app_handle, app, &app->fcgi)
         != FIG_OK)
     {
@@ -281,6 +284,15 @@ fig_app_handle(void *data, fig_request_t *request, fig_response_t *response)
     fig_router_handle(app->router, request, response);
 
     fig_log_context((fig_str_t) { 0, NULL }, (fig_str_t) { 0, NULL });
+}
+
+
+static bool
+fig_app_vital(void *data, fig_request_t *request)
+{
+    fig_app_t *app = data;
+
+    return fig_router_vital(app->router, request);
 }
 
 

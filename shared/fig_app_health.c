@@ -25,9 +25,9 @@ static void fig_app_reply(fig_request_t *request, fig_response_t *response,
 
 
 const fig_route_t  fig_app_routes[] = {
-    { "GET", "/healthz", fig_app_get_health, 0 },
-    { "GET", "/readyz", fig_app_get_ready, 0 },
-    { "GET", "/metrics", fig_app_get_metrics, 0 },
+    { "GET", "/healthz", fig_app_get_health, FIG_ROUTE_VITAL },
+    { "GET", "/readyz", fig_app_get_ready, FIG_ROUTE_VITAL },
+    { "GET", "/metrics", fig_app_get_metrics, FIG_ROUTE_VITAL },
     { NULL, NULL, NULL, 0 }
 };
 

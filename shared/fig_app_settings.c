@@ -57,6 +57,10 @@ static const fig_setting_t  fig_app_common[] = {
       FIG_APP_FIELD(fcgi.max_connections), "1024", 1, 65536,
       "connections, most of them idle, that are served" },
 
+    { "max-wait", NULL, FIG_CONFIG_MSEC,
+      FIG_APP_FIELD(fcgi.max_wait), "250ms", 1, 3600000,
+      "time that requests may wait for a thread before some are shed" },
+
     { "read-timeout", NULL, FIG_CONFIG_MSEC,
       FIG_APP_FIELD(fcgi.read_timeout), "10s", 1, 3600000,
       "time that a request may take to come" },

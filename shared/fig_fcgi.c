@@ -126,6 +126,10 @@ fig_fcgi_open_set(fig_fcgi_t *fcgi)
     fcgi->quit = eventfd(0, EFD_CLOEXEC|EFD_NONBLOCK);
 
     if (fcgi->epoll == -1 || fcgi->quit == -1
+        || fig_fcgi_queue_open(&fcgi->queue, fcgi->epoll,
+                               fcgi->conf.max_wait * 1000,
+                               (unsigned) fcgi->conf.threads)
+           != FIG_OK
         || fig_fcgi_open_timer(fcgi) != FIG_OK
         || fig_fcgi_add(fcgi, &fcgi->quit, EPOLLIN) != FIG_OK
         || fig_fcgi_add(fcgi, &fcgi->timer, EPOLLIN|EPOLLONESHOT) != FIG_OK
@@ -182,7 +186,8 @@ fig_fcgi_start(fig_fcgi_t *fcgi)
     fig_status_t    rc;
     pthread_attr_t  attr;
 
-    fcgi->threads = calloc(fcgi->conf.threads, sizeof(fig_fcgi_thread_t));
+    fcgi->nthreads = fcgi->conf.threads + FIG_FCGI_SPARE;
+    fcgi->threads = calloc(fcgi->nthreads, sizeof(fig_fcgi_thread_t));
     if (fcgi->threads == NULL) {
         fig_log_error("no memory for the responder");
         return FIG_ERROR;
@@ -193,7 +198,7 @@ fig_fcgi_start(fig_fcgi_t *fcgi)
     (void) pthread_attr_init(&attr);
     (void) pthread_attr_setstacksize(&attr, FIG_FCGI_STACK);
 
-    for (i = 0; i < fcgi->conf.threads && rc == FIG_OK; i++) {
+    for (i = 0; i < fcgi->nthreads && rc == FIG_OK; i++) {
         fcgi->threads[i].fcgi = fcgi;
         rc = fig_fcgi_start_thread(&fcgi->threads[i], &attr);
     }
@@ -334,7 +339,7 @@ fig_fcgi_join(fig_fcgi_t *fcgi)
 {
     size_t  i;
 
-    for (i = 0; fcgi->threads && i < fcgi->conf.threads; i++) {
+    for (i = 0; fcgi->threads && i < fcgi->nthreads; i++) {
         if (fcgi->threads[i].started) {
             (void) pthread_join(fcgi->threads[i].id, NULL);
             fcgi->threads[i].started = false;
@@ -359,7 +364,7 @@ fig_fcgi_close(fig_fcgi_t *fcgi)
         fig_fcgi_conn_close(fcgi, fcgi->conns);
     }
 
-    for (i = 0; fcgi->threads && i < fcgi->conf.threads; i++) {
+    for (i = 0; fcgi->threads && i < fcgi->nthreads; i++) {
         fig_arena_destroy(fcgi->threads[i].arena);
     }
 
@@ -370,6 +375,8 @@ fig_fcgi_close(fig_fcgi_t *fcgi)
     if (fcgi->quit != -1) {
         (void) close(fcgi->quit);
     }
+
+    fig_fcgi_queue_close(&fcgi->queue);
 
     if (fcgi->epoll != -1) {
         (void) close(fcgi->epoll);

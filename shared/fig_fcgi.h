@@ -14,13 +14,18 @@
  * read_timeout is the time that a request may take to come, a connection's
  * first one to begin, and each MiB of an answer to go.  A connection that was
  * kept may be idle for ever.  Connections over max_connections are answered
- * 503, those over twice as many are closed.
+ * 503, those over twice as many are not accepted until there are fewer.
+ *
+ * Under overload, when requests wait for a thread longer than max_wait for as
+ * long again, those that wait are answered 503 with Retry-After; but what is
+ * vital is answered by the handler (docs/decisions/0010).  A request whose peer
+ * has gone before its turn is dropped.
  *
  * Stock fastcgi_params are all it needs: SCRIPT_NAME, REQUEST_METHOD,
  * QUERY_STRING, CONTENT_TYPE, CONTENT_LENGTH, HTTP_*.
  *
  * Metrics: ficus_threads, ficus_threads_busy, ficus_connections,
- * ficus_requests_refused_total{why}.
+ * ficus_wait_seconds, ficus_requests_refused_total{why}.
  */
 
 
@@ -31,17 +36,20 @@
 #include "fig_http.h"
 
 
-typedef struct {
-    const char  *listen;          /* a path with "/" in it, or HOST:PORT */
-    uint64_t     mode;            /* of the socket: 0600, 0660 */
-    uint64_t     threads;
-    uint64_t     max_body;        /* bytes; over it: request.too_large */
-    uint64_t     max_connections;
-    uint64_t     read_timeout;    /* ms */
-} fig_fcgi_conf_t;
-
 typedef void (*fig_fcgi_handler_pt)(void *data, fig_request_t *request,
     fig_response_t *response);
+typedef bool (*fig_fcgi_vital_pt)(void *data, fig_request_t *request);
+
+typedef struct {
+    const char         *listen;   /* a path with "/" in it, or HOST:PORT */
+    uint64_t            mode;     /* of the socket: 0600, 0660 */
+    uint64_t            threads;  /* requests at once */
+    uint64_t            max_body; /* bytes; over it: request.too_large */
+    uint64_t            max_connections;
+    uint64_t            max_wait; /* ms */
+    uint64_t            read_timeout;  /* ms */
+    fig_fcgi_vital_pt   vital;    /* NULL: nothing is */
+} fig_fcgi_conf_t;
 
 typedef struct fig_fcgi_s  fig_fcgi_t;
 

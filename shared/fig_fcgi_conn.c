@@ -22,7 +22,7 @@
 #define FIG_FCGI_READS  64
 
 
-static bool fig_fcgi_conn_link(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
+static void fig_fcgi_conn_link(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
 static void fig_fcgi_conn_free(fig_fcgi_conn_t *conn);
 static fig_status_t fig_fcgi_conn_read(fig_fcgi_thread_t *thread,
     fig_fcgi_conn_t *conn);
@@ -32,10 +32,32 @@ static fig_status_t fig_fcgi_conn_reply(fig_fcgi_t *fcgi,
     fig_fcgi_conn_t *conn);
 static fig_status_t fig_fcgi_conn_run(fig_fcgi_thread_t *thread,
     fig_fcgi_conn_t *conn);
-static void fig_fcgi_conn_handle(fig_fcgi_thread_t *thread,
+static sem_t *fig_fcgi_conn_handle(fig_fcgi_thread_t *thread,
     fig_fcgi_conn_t *conn, fig_request_t *request, fig_response_t *response);
+static sem_t *fig_fcgi_conn_place(fig_fcgi_t *fcgi, bool excess,
+    fig_request_t *request);
+static void fig_fcgi_conn_shed(fig_fcgi_t *fcgi, bool excess,
+    const fig_request_t *request, fig_response_t *response);
+static void fig_fcgi_conn_refuse(fig_fcgi_t *fcgi, unsigned status,
+    const fig_request_t *request, fig_response_t *response);
 static void fig_fcgi_conn_peer(const fig_fcgi_t *fcgi,
     const fig_fcgi_conn_t *conn, fig_fcgi_peer_t *peer);
+
+
+bool
+fig_fcgi_conn_room(fig_fcgi_t *fcgi)
+{
+    bool  room;
+
+    (void) pthread_mutex_lock(&fcgi->mutex);
+
+    room = fcgi->nconns / 2 < fcgi->conf.max_connections;
+    fcgi->full = !room;
+
+    (void) pthread_mutex_unlock(&fcgi->mutex);
+
+    return room;
+}
 
 
 fig_fcgi_conn_t *
@@ -55,11 +77,7 @@ fig_fcgi_conn_open(fig_fcgi_t *fcgi, int fd)
     fig_fcgi_input_init(&conn->input, fcgi->conf.max_body,
                         fcgi->conf.max_connections);
 
-    if (!fig_fcgi_conn_link(fcgi, conn)) {
-        fig_counter_add(fcgi->refused_connections, 1);
-        fig_fcgi_conn_free(conn);
-        return NULL;
-    }
+    fig_fcgi_conn_link(fcgi, conn);
 
     if (fcgi->tcp) {
         one = 1;
@@ -72,35 +90,29 @@ fig_fcgi_conn_open(fig_fcgi_t *fcgi, int fd)
 
 /* so many as there may be are told that they are too many */
 
-static bool
+static void
 fig_fcgi_conn_link(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 {
-    bool  room;
-
     (void) pthread_mutex_lock(&fcgi->mutex);
 
     conn->excess = fcgi->nconns >= fcgi->conf.max_connections;
-    room = fcgi->nconns / 2 < fcgi->conf.max_connections;
+    conn->next = fcgi->conns;
+    fcgi->conns = conn;
+    fcgi->nconns++;
 
-    if (room) {
-        conn->next = fcgi->conns;
-        fcgi->conns = conn;
-        fcgi->nconns++;
-
-        if (conn->next) {
-            conn->next->prev = conn;
-        }
+    if (conn->next) {
+        conn->next->prev = conn;
     }
 
     (void) pthread_mutex_unlock(&fcgi->mutex);
-
-    return room;
 }
 
 
 void
 fig_fcgi_conn_close(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 {
+    bool  full;
+
     (void) pthread_mutex_lock(&fcgi->mutex);
 
     if (conn->prev) {
@@ -120,9 +132,16 @@ fig_fcgi_conn_close(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
         (void) pthread_cond_broadcast(&fcgi->changed);
     }
 
+    full = fcgi->full;
+    fcgi->full = false;
+
     (void) pthread_mutex_unlock(&fcgi->mutex);
 
     fig_fcgi_conn_free(conn);
+
+    if (full) {
+        fig_fcgi_rearm(fcgi, &fcgi->listener.fd);
+    }
 }
 
 
@@ -188,6 +207,23 @@ fig_fcgi_conn_serve(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn)
     } else {
         fig_fcgi_conn_close(thread->fcgi, conn);
     }
+}
+
+
+/* the end of one that was kept is no loss */
+
+void
+fig_fcgi_conn_drop(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
+{
+    char  c;
+
+    (void) atomic_load_explicit(&conn->handed, memory_order_acquire);
+
+    if (recv(conn->fd, &c, 1, MSG_DONTWAIT|MSG_PEEK) == 1) {
+        fig_counter_add(fcgi->refused_gone, 1);
+    }
+
+    fig_fcgi_conn_close(fcgi, conn);
 }
 
 
@@ -286,6 +322,7 @@ static fig_status_t
 fig_fcgi_conn_run(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn)
 {
     bool               keep;
+    sem_t             *place;
     fig_status_t       rc;
     fig_request_t      request;
     fig_response_t     response;
@@ -299,10 +336,14 @@ fig_fcgi_conn_run(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn)
     atomic_store(&conn->deadline, 0);
 
     fig_response_init(&response);
-    fig_fcgi_conn_handle(thread, conn, &request, &response);
+    place = fig_fcgi_conn_handle(thread, conn, &request, &response);
 
     fig_fcgi_conn_peer(thread->fcgi, conn, &peer);
     rc = fig_fcgi_answer(&peer, input->id, &request, &response);
+
+    if (place) {
+        (void) sem_post(place);
+    }
 
     fig_response_clear(&response);
     fig_fcgi_input_drop(input);
@@ -312,33 +353,81 @@ fig_fcgi_conn_run(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn)
 }
 
 
-static void
+/* the place that it takes until it is answered, or NULL */
+
+static sem_t *
 fig_fcgi_conn_handle(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn,
     fig_request_t *request, fig_response_t *response)
 {
-    fig_fcgi_t        *fcgi;
-    fig_fcgi_input_t  *input;
+    sem_t       *place;
+    fig_fcgi_t  *fcgi;
 
     fcgi = thread->fcgi;
-    input = &conn->input;
 
-    if (fig_fcgi_input_request(input, thread->arena, request) == FIG_OK
-        && !conn->excess)
+    if (fig_fcgi_input_request(&conn->input, thread->arena, request)
+        != FIG_OK)
     {
-        fcgi->handler(fcgi->data, request, response);
-        return;
+        fig_fcgi_conn_refuse(fcgi, conn->input.refuse, request, response);
+        return NULL;
     }
 
-    if (conn->excess) {
+    place = fig_fcgi_conn_place(fcgi, conn->excess, request);
+
+    if (place) {
+        fcgi->handler(fcgi->data, request, response);
+
+    } else {
+        fig_fcgi_conn_shed(fcgi, conn->excess, request, response);
+    }
+
+    return place;
+}
+
+
+static sem_t *
+fig_fcgi_conn_place(fig_fcgi_t *fcgi, bool excess, fig_request_t *request)
+{
+    sem_t  *place;
+
+    place = excess ? NULL : fig_fcgi_queue_enter_now(&fcgi->queue);
+
+    if (place) {
+        return place;
+    }
+
+    if (fcgi->conf.vital && fcgi->conf.vital(fcgi->data, request)) {
+        return fig_fcgi_queue_enter_vital(&fcgi->queue);
+    }
+
+    return excess ? NULL : fig_fcgi_queue_enter(&fcgi->queue);
+}
+
+
+static void
+fig_fcgi_conn_shed(fig_fcgi_t *fcgi, bool excess,
+    const fig_request_t *request, fig_response_t *response)
+{
+    if (excess) {
         fig_counter_add(fcgi->refused_connections, 1);
         fig_problem(request, response, 503, "busy", NULL,
                     "too many connections");
         return;
     }
 
+    fig_counter_add(fcgi->refused_overload, 1);
+    fig_fcgi_queue_tell(&fcgi->queue);
+    fig_problem(request, response, 503, "busy", NULL,
+                "too many requests; this one was not looked at");
+}
+
+
+static void
+fig_fcgi_conn_refuse(fig_fcgi_t *fcgi, unsigned status,
+    const fig_request_t *request, fig_response_t *response)
+{
     fig_counter_add(fcgi->refused_request, 1);
 
-    switch (input->refuse) {
+    switch (status) {
 
     case 400:
         fig_problem(request, response, 400, "bad-request", NULL,

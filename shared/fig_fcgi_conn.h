@@ -20,6 +20,7 @@
 #include "fig_fcgi_answer.h"
 #include "fig_fcgi_input.h"
 #include "fig_fcgi_listen.h"
+#include "fig_fcgi_queue.h"
 #include "fig_metrics.h"
 #include <pthread.h>
 #include <semaphore.h>
@@ -59,9 +60,9 @@ struct fig_fcgi_s {
     int                   quit;        /* readable: threads end */
     bool                  tcp;
     fig_fcgi_listener_t   listener;
+    fig_fcgi_queue_t      queue;
 
     atomic_bool           stopping;
-    _Atomic(unsigned)     busy;
     _Atomic(unsigned)     polling;     /* threads that wait for an event */
     _Atomic(unsigned)     parked;      /* threads that nobody has called yet */
     sem_t                 call;
@@ -71,13 +72,17 @@ struct fig_fcgi_s {
     pthread_cond_t        changed;
     fig_fcgi_conn_t      *conns;
     size_t                nconns;
+    bool                  full;        /* nobody else is accepted */
     size_t                running;     /* threads */
 
     fig_counter_t        *refused_connections;
     fig_counter_t        *refused_timeout;
     fig_counter_t        *refused_protocol;
     fig_counter_t        *refused_request;
+    fig_counter_t        *refused_overload;
+    fig_counter_t        *refused_gone;
 
+    size_t                nthreads;
     fig_fcgi_thread_t    *threads;
 };
 
@@ -98,6 +103,14 @@ void *fig_fcgi_thread(void *data);
 
 
 /*
+ * Whether another connection may be; if not, the listener is armed again when
+ * one is closed.
+ */
+
+bool fig_fcgi_conn_room(fig_fcgi_t *fcgi);
+
+
+/*
  * Takes over a socket that was accepted, and does not arm it yet.  NULL: it
  * was closed.
  */
@@ -108,10 +121,11 @@ void fig_fcgi_conn_close(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
 
 /*
  * Reads what is there, runs the requests in it, answers them; then arms or
- * closes the connection.
+ * closes the connection.  drop does no more than close one whose peer has gone.
  */
 
 void fig_fcgi_conn_serve(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn);
+void fig_fcgi_conn_drop(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
 
 
 /*
@@ -120,6 +134,13 @@ void fig_fcgi_conn_serve(fig_fcgi_thread_t *thread, fig_fcgi_conn_t *conn);
  */
 
 void fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
+
+
+/*
+ * Arms the listener, or the timer.
+ */
+
+void fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd);
 
 
 /*

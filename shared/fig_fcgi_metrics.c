@@ -10,6 +10,7 @@
 static double fig_fcgi_threads(void *data);
 static double fig_fcgi_busy(void *data);
 static double fig_fcgi_connections(void *data);
+static double fig_fcgi_waiting(void *data);
 
 
 void
@@ -25,6 +26,8 @@ fig_fcgi_metrics(fig_fcgi_t *fcgi)
     fcgi->refused_timeout = fig_counter(name, help, "why=\"timeout\"");
     fcgi->refused_protocol = fig_counter(name, help, "why=\"protocol\"");
     fcgi->refused_request = fig_counter(name, help, "why=\"request\"");
+    fcgi->refused_overload = fig_counter(name, help, "why=\"overload\"");
+    fcgi->refused_gone = fig_counter(name, help, "why=\"gone\"");
 
     fig_gauge("ficus_threads", "threads that answer requests", "",
               fig_fcgi_threads, fcgi);
@@ -32,6 +35,8 @@ fig_fcgi_metrics(fig_fcgi_t *fcgi)
               fig_fcgi_busy, fcgi);
     fig_gauge("ficus_connections", "open connections", "",
               fig_fcgi_connections, fcgi);
+    fig_gauge("ficus_wait_seconds", "what requests wait for a thread", "",
+              fig_fcgi_waiting, fcgi);
 }
 
 
@@ -47,9 +52,12 @@ fig_fcgi_threads(void *data)
 static double
 fig_fcgi_busy(void *data)
 {
+    int         left;
     fig_fcgi_t *fcgi = data;
 
-    return (double) atomic_load_explicit(&fcgi->busy, memory_order_relaxed);
+    (void) sem_getvalue(&fcgi->queue.places, &left);
+
+    return (double) fcgi->conf.threads - left;
 }
 
 
@@ -64,4 +72,13 @@ fig_fcgi_connections(void *data)
     (void) pthread_mutex_unlock(&fcgi->mutex);
 
     return (double) n;
+}
+
+
+static double
+fig_fcgi_waiting(void *data)
+{
+    fig_fcgi_t *fcgi = data;
+
+    return (double) atomic_load(&fcgi->queue.wait) / 1000000;
 }

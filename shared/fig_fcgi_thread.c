@@ -16,14 +16,18 @@
 /* ms until accept() is tried again when there are no descriptors */
 #define FIG_FCGI_BREATHER  100
 
+/* connections accepted before others have their turn */
+#define FIG_FCGI_ACCEPTS   64
+
 
 static void fig_fcgi_wait(fig_fcgi_t *fcgi, struct epoll_event *event);
 static void fig_fcgi_park(fig_fcgi_t *fcgi);
 static bool fig_fcgi_unpark(fig_fcgi_t *fcgi);
-static void fig_fcgi_event(fig_fcgi_thread_t *thread, void *source);
+static void fig_fcgi_event(fig_fcgi_thread_t *thread,
+    const struct epoll_event *event);
 static void fig_fcgi_accept(fig_fcgi_thread_t *thread);
+static fig_fcgi_conn_t *fig_fcgi_accept_one(fig_fcgi_t *fcgi, bool *more);
 static void fig_fcgi_tick(fig_fcgi_t *fcgi);
-static void fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd);
 
 
 void *
@@ -43,11 +47,7 @@ fig_fcgi_thread(void *data)
             break;
         }
 
-        (void) atomic_fetch_add_explicit(&fcgi->busy, 1,
-                                         memory_order_relaxed);
-        fig_fcgi_event(thread, event.data.ptr);
-        (void) atomic_fetch_sub_explicit(&fcgi->busy, 1,
-                                         memory_order_relaxed);
+        fig_fcgi_event(thread, &event);
     }
 
     (void) pthread_mutex_lock(&fcgi->mutex);
@@ -118,11 +118,20 @@ fig_fcgi_unpark(fig_fcgi_t *fcgi)
 
 
 static void
-fig_fcgi_event(fig_fcgi_thread_t *thread, void *source)
+fig_fcgi_event(fig_fcgi_thread_t *thread, const struct epoll_event *event)
 {
+    void        *source;
     fig_fcgi_t  *fcgi;
 
     fcgi = thread->fcgi;
+    source = event->data.ptr;
+
+    if (source == &fcgi->queue.marker) {
+        fig_fcgi_queue_marked(&fcgi->queue);
+        return;
+    }
+
+    fig_fcgi_queue_look(&fcgi->queue);
 
     if (source == &fcgi->listener.fd) {
         fig_fcgi_accept(thread);
@@ -130,42 +139,78 @@ fig_fcgi_event(fig_fcgi_thread_t *thread, void *source)
     } else if (source == &fcgi->timer) {
         fig_fcgi_tick(fcgi);
 
+    } else if (event->events & (EPOLLHUP|EPOLLERR)) {
+        fig_fcgi_conn_drop(fcgi, source);
+
     } else {
         fig_fcgi_conn_serve(thread, source);
     }
 }
 
 
-/* the listener is armed again before the connection is served */
+/*
+ * All that wait for it are accepted, so that they queue with the others.  The
+ * listener is armed again before the first of them is served.
+ */
 
 static void
 fig_fcgi_accept(fig_fcgi_thread_t *thread)
 {
-    int               fd;
+    bool              more, room;
+    unsigned          i;
     fig_fcgi_t       *fcgi;
-    fig_fcgi_conn_t  *conn;
+    fig_fcgi_conn_t  *conn, *first;
 
     fcgi = thread->fcgi;
+    first = NULL;
+    more = true;
+
+    room = fig_fcgi_conn_room(fcgi);
+
+    for (i = 0; room && more && i < FIG_FCGI_ACCEPTS; i++) {
+        conn = fig_fcgi_accept_one(fcgi, &more);
+
+        if (first == NULL) {
+            first = conn;
+
+        } else if (conn) {
+            fig_fcgi_conn_arm(fcgi, conn);
+        }
+
+        room = fig_fcgi_conn_room(fcgi);
+    }
+
+    if (room) {
+        fig_fcgi_rearm(fcgi, &fcgi->listener.fd);
+    }
+
+    if (first) {
+        fig_fcgi_conn_serve(thread, first);
+    }
+}
+
+
+static fig_fcgi_conn_t *
+fig_fcgi_accept_one(fig_fcgi_t *fcgi, bool *more)
+{
+    int  fd;
+
     fd = accept4(fcgi->listener.fd, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK);
 
-    if (fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM
-                     || errno == ENOBUFS))
+    if (fd != -1) {
+        return fig_fcgi_conn_open(fcgi, fd);
+    }
+
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM
+        || errno == ENOBUFS)
     {
         fig_log_errno("accept4() failed");
         (void) poll(NULL, 0, FIG_FCGI_BREATHER);
     }
 
-    fig_fcgi_rearm(fcgi, &fcgi->listener.fd);
+    *more = false;
 
-    if (fd == -1) {
-        return;
-    }
-
-    conn = fig_fcgi_conn_open(fcgi, fd);
-
-    if (conn) {
-        fig_fcgi_conn_serve(thread, conn);
-    }
+    return NULL;
 }
 
 
@@ -184,7 +229,7 @@ fig_fcgi_tick(fig_fcgi_t *fcgi)
 
 /* who stops has taken the listener out of the set: then nothing is armed */
 
-static void
+void
 fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd)
 {
     struct epoll_event  event;

@@ -268,6 +268,17 @@ fig_router_handle(fig_router_t *router, fig_request_t *request,
 }
 
 
+bool
+fig_router_vital(const fig_router_t *router, fig_request_t *request)
+{
+    const fig_route_path_t  *path;
+
+    path = fig_router_find(router, request);
+
+    return path && (path->rows[0]->flags & FIG_ROUTE_VITAL);
+}
+
+
 static const fig_route_path_t *
 fig_router_find(const fig_router_t *router, fig_request_t *request)
 {

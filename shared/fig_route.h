@@ -30,6 +30,7 @@
 
 #define FIG_ROUTE_JSON   1      /* has a body: application/json */
 #define FIG_ROUTE_MERGE  2      /* or application/merge-patch+json */
+#define FIG_ROUTE_VITAL  4      /* answered when others are shed */
 
 
 typedef void (*fig_handler_pt)(fig_request_t *request,
@@ -54,6 +55,8 @@ void fig_router_destroy(fig_router_t *router);                 /* NULL: ok */
 
 void fig_router_handle(fig_router_t *router, fig_request_t *request,
     fig_response_t *response);
+
+bool fig_router_vital(const fig_router_t *router, fig_request_t *request);
 
 
 #endif /* FIG_ROUTE_H_INCLUDED */

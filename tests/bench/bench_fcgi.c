@@ -84,6 +84,7 @@ run_ficus(const char *socket)
     conf.threads = THREADS;
     conf.max_body = 8388608;
     conf.max_connections = 1024;
+    conf.max_wait = 10000;
     conf.read_timeout = 10000;
 
     if (fig_fcgi_open(&conf, handle, NULL, &fcgi) != FIG_OK) {

@@ -18,6 +18,7 @@ _Atomic(int)       server_waiting;
 _Atomic(int)       server_gate;
 
 
+static bool vital(void *data, fig_request_t *request);
 static void wait_at_gate(void);
 static void big(fig_request_t *request, fig_response_t *response);
 static void tell(fig_request_t *request, fig_response_t *response);
@@ -52,9 +53,19 @@ handle(void *data, fig_request_t *request, fig_response_t *response)
     } else if (fig_str_eq(path, FIG_STR("/wait"))) {
         wait_at_gate();
 
+    } else if (fig_str_eq(path, FIG_STR("/slow"))) {
+        (void) poll(NULL, 0, 20);
+
     } else {
         tell(request, response);
     }
+}
+
+
+static bool
+vital(void *data, fig_request_t *request)
+{
+    return fig_str_eq(request->path, FIG_STR("/vital"));
 }
 
 
@@ -108,7 +119,9 @@ server_setup(void)
     server_conf.threads = SERVER_THREADS;
     server_conf.max_body = 1048576;
     server_conf.max_connections = 1024;
+    server_conf.max_wait = 10000;
     server_conf.read_timeout = 10000;
+    server_conf.vital = vital;
 }
 
 
