@@ -400,6 +400,7 @@ exec_prefix = $(prefix)
 bindir = $(exec_prefix)/bin
 sbindir = $(exec_prefix)/sbin
 moduledir = $(exec_prefix)/lib/ficus
+webdir = $(prefix)/share/ficus/web
 mandir = $(prefix)/share/man
 completiondir = $(prefix)/share/bash-completion/completions
 
@@ -407,6 +408,7 @@ MANUALS = $(wildcard docs/man/*.[1-8])
 CONFS = $(wildcard conf/*.conf)
 COMPLETIONS = $(wildcard tools/*/*.bash)
 COMMANDS = $(filter %/ficusctl,$(PROGRAMS))
+PAGES = $(wildcard web/*/*.* web/*/*/*.*)
 
 .PHONY: install uninstall
 install: all
@@ -425,6 +427,9 @@ install: all
 	    to='$(DESTDIR)$(mandir)'/man$${file##*.}; \
 	    install -d "$$to" && install -v -m 644 $$file "$$to"; \
 	done
+	@for file in $(PAGES); do \
+	    install -v -D -m 644 $$file '$(DESTDIR)$(webdir)'/$${file#web/}; \
+	done
 	@for file in $(COMPLETIONS); do \
 	    install -v -m 644 $$file \
 	        '$(DESTDIR)$(completiondir)'/$$(basename $$file .bash); \
@@ -436,7 +441,8 @@ uninstall:
 	    $(patsubst %,'$(DESTDIR)$(sbindir)/%',$(notdir $(WORKERS))) \
 	    $(patsubst %,'$(DESTDIR)$(bindir)/%',$(notdir $(COMMANDS))) \
 	    $(patsubst %,'$(DESTDIR)$(completiondir)/%',\
-	        $(notdir $(basename $(COMPLETIONS))))
+	        $(notdir $(basename $(COMPLETIONS)))) \
+	    $(patsubst web/%,'$(DESTDIR)$(webdir)/%',$(PAGES))
 	@for file in $(notdir $(MANUALS)); do \
 	    rm -fv '$(DESTDIR)$(mandir)'/man$${file##*.}/$$file; \
 	done

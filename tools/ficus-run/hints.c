@@ -42,10 +42,11 @@ run_hints(const run_conf_t *conf)
            "\"deliveryAddress\": \"1 Elm Street\"}'\n"
            "  curl -i http://127.0.0.1:%u/api/users/ann\n"
            "\n"
+           "The dashboard is at http://127.0.0.1:%u/ for a browser.\n"
            "Data and logs are in %s.  Ctrl-C stops everything.\n"
            "\n",
            http, admin, admin, build, admin, build, conf->http_port,
-           conf->http_port, conf->asked);
+           conf->http_port, conf->admin_port, conf->asked);
     fflush(stdout);
 }
 
