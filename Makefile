@@ -315,8 +315,22 @@ sim: $(BUILD)/tests/sim/sim
 	@$< --seeds $(SEEDS) --stats
 
 
-.PHONY: tests fuzz-programs bench-programs ferretdb
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) ferretdb
+# What the tests of the pages are run with: packages of npm, no browser.
+WEB_MODULES = build/web/node_modules
+
+$(WEB_MODULES)/.package-lock.json: tests/web/package.json \
+    tests/web/package-lock.json tests/web/.npmrc
+	@mkdir -p build/web
+	$(call say,NPM,$(WEB_MODULES))
+	$(Q)cp $^ build/web
+	$(Q)cd build/web && $(NPM) ci --ignore-scripts --no-audit --no-fund \
+	    --loglevel=error
+	@touch $@
+
+
+.PHONY: tests fuzz-programs bench-programs ferretdb web-modules
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) ferretdb web-modules
+web-modules: $(if $(NPM),$(WEB_MODULES)/.package-lock.json)
 ferretdb: $(if $(MONGODB_URI),,$(if $(GO),$(FERRETDB)))
 fuzz-programs: $(FUZZ_TESTS)
 bench-programs: $(BENCH_PROGRAMS)
@@ -343,20 +357,21 @@ stop:
 TEST_ENV = FICUS_BUILD='$(abspath $(BUILD))' FICUS_NGINX='$(NGINX)' \
            FICUS_MODULE='$(abspath $(MODULE))' \
            FICUS_NATS_SERVER='$(NATS_SERVER)' FICUS_SANITIZE='$(SANITIZE:yes=1)' \
-           FICUS_FERRETDB='$(abspath $(FERRETDB))'
+           FICUS_FERRETDB='$(abspath $(FERRETDB))' \
+           FICUS_WEB_MODULES='$(abspath $(WEB_MODULES))'
 CHECK = +@$(TEST_ENV) CC='$(CC)' MAKE='$(MAKE)' perl tests/run.pl
 
-.PHONY: check check-unit check-nginx check-e2e check-fuzz check-sim \
+.PHONY: check check-unit check-nginx check-e2e check-web check-fuzz check-sim \
     check-chaos check-gates
 check:
 	$(CHECK)
 
-check-unit check-nginx check-e2e check-fuzz check-sim check-chaos \
+check-unit check-nginx check-e2e check-web check-fuzz check-sim check-chaos \
     check-gates:
 	$(CHECK) build $(@:check-%=%)
 
-.PHONY: style layers lengths lint manual
-style layers lengths lint manual:
+.PHONY: style layers lengths lint manual pages
+style layers lengths lint manual pages:
 	+@MAKE='$(MAKE)' perl tests/run.pl $@
 
 .PHONY: sanitize coverage fuzz bench

@@ -4,8 +4,8 @@
 #
 # Runs the tests and the gates.  Usage: run.pl [PART]...
 #
-# Parts: build, unit, nginx, e2e, fuzz, sim, chaos, gates, or the name of one
-# gate (style, layers, ...); all of them when none is named.  A part that fails
+# Parts: build, unit, nginx, e2e, web, fuzz, sim, chaos, gates, or the name of
+# one gate (style, layers, ...); all of them when none is named.  A part that fails
 # does not keep the others from running.  The last line is `N passed, N failed`,
 # with `, N skipped` when something was; a build or a gate counts as one, a test
 # program as many as it asserts.
@@ -35,6 +35,7 @@ my @gates = (
     [ layers => 'sh tests/style/layers.sh' ],
     [ lengths => 'sh tests/style/lengths.sh' ],
     [ headers => 'sh tests/style/headers.sh' ],
+    [ pages => 'sh tests/style/pages.sh' ],
     [ banned => 'sh tests/style/banned.sh' ],
     [ commits => 'sh tests/style/commits.sh' ],
     [ manual => 'perl tests/style/manual.pl' ],
@@ -104,11 +105,11 @@ sub chosen {
     my @wanted = @_;
 
     if (!@wanted) {
-        return ('build', 'gates', qw(unit nginx e2e fuzz sim chaos));
+        return ('build', 'gates', qw(unit nginx e2e web fuzz sim chaos));
     }
 
     for my $part (@wanted) {
-        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|fuzz|sim|chaos)$/
+        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|web|fuzz|sim|chaos)$/
             && !$gate{$part})
         {
             die "run.pl: no part \"$part\"\n";

@@ -121,6 +121,19 @@ Lists; counts in ficus_store_calls_total and strangler_key.
 .El
 END
 
+    file web/page/main.js << END
+// Copyright (C) Ficus authors
+
+export function show(text) {
+    document.body.textContent = text;
+}
+END
+
+    file web/page/index.html << END
+<!-- Copyright (C) Ficus authors -->
+<p class="style">No <a href="api/v1">script</a> here.</p>
+END
+
     file docs/guide.md << END
 Read [the page](man/users-v1.8), which is docs/man/users-v1.8, [the
 web](https://example.org/), shared/fig_*.c and workers/NAME.c.
@@ -177,7 +190,7 @@ edit() {
     sed -i -E "$2" "$dir/$1"
 }
 
-for name in style layers lengths headers banned manual links lint-shell \
+for name in style layers lengths headers banned pages manual links lint-shell \
     lint-spelling lint-man lint-yaml lint-cppcheck
 do
     passes $name
@@ -257,6 +270,33 @@ echo "-----BEGIN RSA PRIVATE"" KEY-----" | file conf/key.pem
 finds banned "private key"
 edit $store "s,^    return,    /* TO""DO: count */\n&,"
 finds banned "write an issue"
+
+page=web/page/main.js
+
+edit $page 's/textContent/innerHTML/'
+finds pages "parses markup"
+edit $page 's/document.*/eval(text);/'
+finds pages "runs text"
+edit $page "s/text;/text + '$(printf '%080d' 0)';/"
+finds pages "longer than 80"
+edit $page 's/text;/text; /'
+finds pages "blanks at the end"
+edit $page "s/^}/$(printf '    text += 1;\\n%.0s' $(seq 81))&/"
+finds pages "more than 80 lines"
+edit $page '/Copyright/d'
+finds pages "no copyright"
+seq 301 >> "$dir/$page"
+finds pages "300 is the limit"
+
+if command -v node > /dev/null; then
+    edit $page 's/\(text\)/(text/'
+    finds pages "cannot read it"
+fi
+
+edit web/page/index.html 's/class/style/'
+finds pages "in the markup"
+edit web/page/index.html 's,"api,"https://api,'
+finds pages "an address outside"
 
 edit docs/man/users-v1.8 's/strangler_key/strangler_keys/'
 finds manual "directive strangler_key is not"
