@@ -3,8 +3,9 @@
 # Copyright (C) Ficus authors
 #
 # Runs the benchmarks one after another: what a split costs and what a change of
-# its weights does, users and orders through the whole system, the responder,
-# the store and the events by themselves.  Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
+# its weights does, users and orders through the whole system, how soon orders
+# follow, the responder, the store and the events by themselves.
+# Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
 
 set -eu
 
@@ -25,6 +26,7 @@ bench() {
         gateway | system | fcgi)
             perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
             ;;
+        lag) perl "$here/lag.pl" 3 "$seconds" | grep -v '^ok\|^1\.\.' ;;
         change) perl "$here/change.pl" | grep -v '^ok\|^1\.\.' ;;
         instructions) sh "$here/$1.sh" ;;
         store)
@@ -36,7 +38,7 @@ bench() {
     esac
 }
 
-[ $# -gt 0 ] || set -- instructions gateway change system fcgi store events resync
+[ $# -gt 0 ] || set -- instructions gateway change system lag fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"

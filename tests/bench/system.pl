@@ -3,8 +3,7 @@
 # Copyright (C) Ficus authors
 #
 # The whole system as `make run` starts it: reading and writing users through
-# nginx, FastCGI and the store, and how soon orders follow.
-# Usage: system.pl [ROUNDS [SECONDS]]
+# nginx, FastCGI and the store.  Usage: system.pl [ROUNDS [SECONDS]]
 
 use strict;
 use warnings;
@@ -12,18 +11,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use JSON::PP qw(decode_json);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
-use Ficus::Bench qw(median percentile rounds table verdict wrk);
-use Ficus::HTTP ();
+use Ficus::Bench qw(median rounds table verdict wrk);
 use Ficus::System;
 
 my $rounds = shift // 7;
 my $seconds = shift // 2;
 my $users = 10_000;
-my $orders = 300;
 
 my $started = time;
 my $s = Ficus::System->new->start;
@@ -114,42 +110,7 @@ table([ '', 'req/s', 'p50 ms', 'p99 ms', 'errors' ],
     } 'nginx return 200', 'GET of a user', 'POST of a user, 1 connection',
         'POST of a user, 64 connections');
 
-
-# From the answer of an update to its being visible in orders, when idle.
-
-my $client = Ficus::HTTP->connect($s->port);
-my @lag;
-
-for my $n (0 .. $orders - 1) {
-    $s->request('POST', '/api/orders', json => {
-        orderId => "o$n", productName => 'thing', userId => "u$n" });
-}
-
-sleep 1;
-
-for my $n (0 .. $orders - 1) {
-    my $email = "new$n\@example.org";
-
-    $client->ask('PUT', "/api/users/u$n", json => { email => $email });
-
-    my $answered = time;
-
-    while (1) {
-        my $r = $client->ask('GET', "/api/orders/o$n");
-
-        last if decode_json($r->{body})->{email} eq $email;
-        die "order o$n did not follow\n" if time - $answered > 10;
-    }
-
-    push @lag, 1000 * (time - $answered);
-}
-
 my %after = map { $_ => rss($_) } keys %rest;
-
-print "Sync lag, idle, $orders updates\n\n";
-table([ '', 'p50 ms', 'p99 ms', 'max ms' ],
-    [ 'update to visible in orders',
-        map { sprintf '%.2f', percentile($_, @lag) } 0.5, 0.99, 1 ]);
 
 print "Memory, MiB\n\n";
 table([ '', 'at rest', 'after the loads' ], map {
@@ -169,7 +130,6 @@ verdict('GET of a user / return 200', ratio('GET of a user',
 verdict('POST of a user, 64 connections / 1',
     ratio('POST of a user, 64 connections', 'POST of a user, 1 connection'),
     '>=', 3);
-verdict('sync lag, idle, p50 ms', percentile(0.5, @lag), '<=', 3);
 verdict("memory of $_ at rest, MiB", $rest{$_}, '<=', 15) for sort keys %rest;
 verdict('start of the whole system, s', $start, '<=', 2);
 print "\n";
