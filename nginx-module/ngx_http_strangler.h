@@ -21,6 +21,8 @@
  *     history   file of all changes    ramp      judges a ramp
  *     step      makes its steps        lane      counters of arms
  *     ledger    what each route needs  routes    their places in it
+ *     shadow    asks another arm, too      detached  without a client
+ *     capture   what was answered          copy      of a request
  */
 
 
@@ -61,7 +63,8 @@ typedef enum {
 typedef enum {
     ngx_http_strangler_number_e = 0,
     ngx_http_strangler_percent_e,
-    ngx_http_strangler_time_e
+    ngx_http_strangler_time_e,
+    ngx_http_strangler_size_e
 } ngx_http_strangler_type_e;
 
 
@@ -128,6 +131,8 @@ typedef struct {
     ngx_http_strangler_weights_t    configured;
     ngx_atomic_uint_t               breaker[NGX_HTTP_STRANGLER_ARMS];
     ngx_uint_t                      probing;
+    ngx_uint_t                      shadow;     /* per 10000; 0 if none */
+    ngx_uint_t                      shadow_sum;
     ngx_http_strangler_ramp_t       ramp;
     uint8_t                         slot[NGX_HTTP_STRANGLER_SLOTS];
     uint8_t                         own[NGX_HTTP_STRANGLER_SLOTS];
@@ -190,6 +195,8 @@ typedef struct {
 } ngx_http_strangler_ledger_conf_t;
 
 
+typedef struct ngx_http_strangler_shadow_conf_s
+    ngx_http_strangler_shadow_conf_t;
 typedef struct ngx_http_strangler_copies_s  ngx_http_strangler_copies_t;
 
 
@@ -204,6 +211,7 @@ typedef struct {
     ngx_http_strangler_breaker_conf_t  breaker;
     ngx_http_strangler_rescue_conf_t   rescue;
     ngx_http_strangler_ledger_conf_t   ledger;
+    ngx_http_strangler_shadow_conf_t  *shadow;      /* if there is any */
     ngx_http_strangler_copies_t    *copies;
     ngx_pool_t                     *pool;
 
@@ -270,6 +278,7 @@ struct ngx_http_strangler_ctx_s {
     unsigned                        failed:1;       /* for error_page: */
     unsigned                        sent:1;
     unsigned                        allowed:1;
+    unsigned                        shadow:1;       /* counts for nobody */
 };
 
 
@@ -295,6 +304,9 @@ struct ngx_http_strangler_main_conf_s {
     uint64_t                        fine[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_event_t                     watch;
     ngx_event_t                     tick;
+    ngx_queue_t                     shadows;    /* on their way */
+    ngx_socket_t                    nobody;     /* the client of shadows */
+    ngx_uint_t                      shadowed;   /* splits */
 };
 
 
@@ -311,6 +323,7 @@ typedef struct {
     ngx_str_t                       token;
     ngx_flag_t                      api;
     ngx_flag_t                      guard;
+    ngx_uint_t                      shadow_methods; /* 0: the split's */
 } ngx_http_strangler_loc_conf_t;
 
 
@@ -350,6 +363,10 @@ char *ngx_http_strangler_conf_rescue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
     const ngx_http_strangler_setting_t *settings, ngx_str_t *value);
+char *ngx_http_strangler_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_strangler_conf_shadow_methods(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
 ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
@@ -417,6 +434,18 @@ void ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split);
 ngx_int_t ngx_http_strangler_mark(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_remark(ngx_http_request_t *r, ngx_uint_t on);
+
+/* shadow */
+
+void ngx_http_strangler_sample(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+void ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf);
+void ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf);
+
+/* capture */
+
+void ngx_http_strangler_capture_init(void);
 
 /* count */
 
@@ -529,6 +558,8 @@ void ngx_http_strangler_make(ngx_http_strangler_split_t *split,
 uint64_t ngx_http_strangler_msec(void);
 void ngx_http_strangler_configured(ngx_http_strangler_split_t *split,
     ngx_http_strangler_weights_t *weights);
+void ngx_http_strangler_keep_weights(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table, ngx_http_strangler_weights_t *weights);
 void ngx_http_strangler_hash(ngx_http_strangler_split_t *split);
 
 /* ramp */

@@ -54,6 +54,12 @@ static const ngx_http_strangler_route_t  ngx_http_strangler_routes[] = {
       ngx_http_strangler_put_p,
       0 },
 
+    { ngx_string("/shadow"),
+      NGX_HTTP_PUT,
+      NULL,
+      ngx_http_strangler_put_shadow,
+      0 },
+
     { ngx_string("/explain"),
       NGX_HTTP_GET,
       ngx_http_strangler_show_explain,

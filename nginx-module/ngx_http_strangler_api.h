@@ -96,6 +96,7 @@ struct ngx_http_strangler_call_s {
     ngx_http_strangler_ramp_t        ramp;
     ngx_uint_t                       course;
     uint64_t                         generation;
+    uint16_t                         share;
     ngx_str_t                        by;
     ngx_str_t                        reason;
     ngx_str_t                       *if_match;
@@ -109,6 +110,7 @@ struct ngx_http_strangler_call_s {
     ngx_int_t                        written;
 
     unsigned                         rollback:1;
+    unsigned                         shadow:1;  /* sets share alone */
 };
 
 
@@ -239,6 +241,17 @@ ngx_int_t ngx_http_strangler_post_abort(ngx_http_strangler_call_t *call,
     struct json_object *body);
 ngx_int_t ngx_http_strangler_ramp_prepare(ngx_http_strangler_call_t *call,
     ngx_http_strangler_ramp_t *ramp);
+
+/* shadow_api */
+
+ngx_int_t ngx_http_strangler_put_shadow(ngx_http_strangler_call_t *call,
+    struct json_object *body);
+void ngx_http_strangler_show_shadow(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out);
+void ngx_http_strangler_metric_shadow(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out);
+void ngx_http_strangler_metric_in_flight(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out);
 
 /* change */
 

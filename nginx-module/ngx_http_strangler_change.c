@@ -243,7 +243,11 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
         }
     }
 
-    ngx_memzero(&ramp, sizeof(ramp));
+    if (call->shadow) {
+        ngx_http_strangler_keep_weights(call->split, table, &call->weights);
+    }
+
+    ramp = table->ramp;
 
     if (call->course) {
         rc = ngx_http_strangler_ramp_prepare(call, &ramp);
@@ -260,8 +264,12 @@ ngx_http_strangler_prepare(ngx_http_strangler_call_t *call)
     ngx_http_strangler_make(call->split, table, &call->weights,
                             generation + 1, &call->by, &call->reason);
 
-    if (call->course) {
+    if (call->course || call->shadow) {
         table->ramp = ramp;
+    }
+
+    if (call->shadow) {
+        table->shadow.share = call->share;
     }
 
     return NGX_OK;

@@ -105,6 +105,14 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
       "Time from asking for a server to the end of its response.",
       ngx_http_strangler_metric_seconds, NULL },
 
+    { "shadow_total", "counter",
+      "Requests that another arm was asked, too, by what came of them.",
+      NULL, ngx_http_strangler_metric_shadow },
+
+    { "shadow_in_flight", "gauge",
+      "Requests chosen to be shadowed that are not done with.",
+      NULL, ngx_http_strangler_metric_in_flight },
+
     { "generation", "gauge",
       "Generation of the weights.",
       NULL, ngx_http_strangler_metric_generation },

@@ -70,6 +70,20 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_shadow"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_http_strangler_conf_shadow,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("strangler_shadow_methods"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_conf_shadow_methods,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("strangler_pin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -267,6 +281,7 @@ ngx_http_strangler_create_loc_conf(ngx_conf_t *cf)
     lcf->pin = NGX_CONF_UNSET_PTR;
     lcf->hosts = NGX_CONF_UNSET_PTR;
     lcf->api = NGX_CONF_UNSET;
+    lcf->shadow_methods = NGX_CONF_UNSET_UINT;
     lcf->guard = NGX_CONF_UNSET;
 
     return lcf;
@@ -284,6 +299,7 @@ ngx_http_strangler_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->pin, prev->pin, NULL);
     ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
     ngx_conf_merge_str_value(conf->token, prev->token, "");
+    ngx_conf_merge_uint_value(conf->shadow_methods, prev->shadow_methods, 0);
     ngx_conf_merge_value(conf->guard, prev->guard, 0);
 
     if (ngx_http_strangler_merge_route(cf, prev, conf) != NGX_OK) {
@@ -366,6 +382,10 @@ ngx_http_strangler_init(ngx_conf_t *cf)
 
     *h = ngx_http_strangler_post_read_handler;
 
+    if (mcf->shadowed) {
+        ngx_http_strangler_capture_init();
+    }
+
     return NGX_OK;
 }
 
@@ -411,6 +431,8 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
     if (mcf == NULL) {
         return NGX_OK;
     }
+
+    ngx_http_strangler_shadow_init(cycle, mcf);
 
     files = 0;
     split = mcf->splits.elts;

@@ -233,6 +233,9 @@ ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
     } else if (s->name.len && s->type == ngx_http_strangler_percent_e) {
         n = ngx_atofp(text.data, text.len, 2);
 
+    } else if (s->name.len && s->type == ngx_http_strangler_size_e) {
+        n = ngx_parse_size(&text);
+
     } else if (s->name.len) {
         n = ngx_parse_time(&text, 0);
     }

@@ -54,7 +54,7 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
         arm = NGX_DECLINED;
     }
 
-    if (ctx && (arm == NGX_DECLINED || arm == ctx->arm)) {
+    if (ctx && (arm == NGX_DECLINED || arm == ctx->arm || ctx->shadow)) {
         return ctx;
     }
 
@@ -88,6 +88,10 @@ ngx_http_strangler_decide(ngx_http_request_t *r,
     }
 
     ngx_http_strangler_visit(ctx, lcf->route);
+
+    if (split->local->shadow) {
+        ngx_http_strangler_sample(r, ctx);
+    }
 
     return ctx;
 }
@@ -445,6 +449,7 @@ ngx_http_strangler_refresh_table(ngx_http_strangler_split_t *split)
         }
 
         local->ramp = table->ramp;
+        local->shadow = split->shadow ? table->shadow.share : 0;
 
         ngx_memory_barrier();
 

@@ -34,6 +34,7 @@
 #define NGX_HTTP_STRANGLER_FINE         3
 #define NGX_HTTP_STRANGLER_WINDOW       16
 #define NGX_HTTP_STRANGLER_HASH_LEN     16
+#define NGX_HTTP_STRANGLER_PROCESSES    64
 
 /* the last route: of all that have no place of their own */
 
@@ -103,6 +104,17 @@ typedef struct {
 } ngx_http_strangler_ramp_t;
 
 
+/*
+ * Share of requests that go to another arm, too, and what the configuration
+ * said when it was set; both per 10000.
+ */
+
+typedef struct {
+    uint16_t                        share;
+    uint16_t                        configured;
+} ngx_http_strangler_share_t;
+
+
 /* everything that a change replaces at once; record[0] is the present */
 
 typedef struct {
@@ -110,6 +122,7 @@ typedef struct {
     ngx_uint_t                      nrecords;
     ngx_http_strangler_record_t     record[NGX_HTTP_STRANGLER_HISTORY];
     ngx_http_strangler_ramp_t       ramp;
+    ngx_http_strangler_share_t      shadow;
     u_char                          slot[NGX_HTTP_STRANGLER_SLOTS];
 } ngx_http_strangler_table_t;
 
@@ -254,6 +267,40 @@ typedef struct {
 } ngx_http_strangler_breaker_t;
 
 
+/* why a request that was chosen got no shadow, or its shadow no verdict */
+
+typedef enum {
+    ngx_http_strangler_drop_busy = 0,
+    ngx_http_strangler_drop_connections,
+    ngx_http_strangler_drop_size,
+    ngx_http_strangler_drop_unfinished,
+    ngx_http_strangler_drop_rescued,
+    ngx_http_strangler_drop_cached,
+    ngx_http_strangler_drop_breaker,
+    ngx_http_strangler_drop_exit,
+    ngx_http_strangler_drop_n
+} ngx_http_strangler_drop_e;
+
+
+/* how many a process has; it is free when the process has died */
+
+typedef struct {
+    ngx_atomic_t                    pid;
+    ngx_atomic_t                    n;
+} ngx_http_strangler_running_t;
+
+
+/* of a split with strangler_shadow; only requests that are chosen come here */
+
+typedef struct {
+    ngx_atomic_t                    started;
+    ngx_atomic_t                    failed;
+    ngx_atomic_t                    dropped[ngx_http_strangler_drop_n];
+    ngx_atomic_t                    turn;       /* of the other arms */
+    ngx_http_strangler_running_t    running[NGX_HTTP_STRANGLER_PROCESSES];
+} ngx_http_strangler_shadows_t;
+
+
 /*
  * A split in shared memory.  "word" is generation << 1 | number of the valid
  * table.  Whoever changes weights fills the other table and then stores the
@@ -291,6 +338,7 @@ struct ngx_http_strangler_sh_s {
     ngx_http_strangler_lane_t      *lane[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_watch_t     *watch[NGX_HTTP_STRANGLER_NAMES];
+    ngx_http_strangler_shadows_t   *shadows;
     ngx_http_strangler_progress_t   progress;
 
     ngx_atomic_t                    since;      /* of the ledger */

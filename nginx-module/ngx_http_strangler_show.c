@@ -48,6 +48,7 @@ ngx_http_strangler_show_state(ngx_http_strangler_split_t *split,
     ngx_http_strangler_show_arms(split, table, out);
     ngx_http_strangler_show_change(&table->record[0], out);
     ngx_http_strangler_show_ramp(split, table, out);
+    ngx_http_strangler_show_shadow(split, table, out);
     ngx_http_strangler_out(out, "}");
 }
 
@@ -59,11 +60,7 @@ ngx_http_strangler_show_arms(ngx_http_strangler_split_t *split,
     ngx_uint_t                     i, live;
     ngx_http_strangler_weights_t   weights, effective;
 
-    ngx_http_strangler_configured(split, &weights);
-
-    for (i = 0; i < split->narms; i++) {
-        weights.weight[i] = table->record[0].weight[split->arm[i].id];
-    }
+    ngx_http_strangler_keep_weights(split, table, &weights);
 
     live = ngx_http_strangler_effective(split, &weights, &effective);
 

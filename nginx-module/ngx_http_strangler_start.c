@@ -11,7 +11,7 @@
 
 
 #include "ngx_http_strangler_files.h"
-#include <ngx_md5.h>
+#include "ngx_http_strangler_shadow.h"
 
 
 #define NGX_HTTP_STRANGLER_LOCK_TRIES  100
@@ -29,6 +29,8 @@ static void ngx_http_strangler_set_aside(ngx_http_strangler_split_t *split,
 static ngx_int_t ngx_http_strangler_settle_table(
     ngx_http_strangler_split_t *split, ngx_http_strangler_table_t *table,
     ngx_int_t file, ngx_log_t *log);
+static ngx_uint_t ngx_http_strangler_settle_shadow(
+    ngx_http_strangler_split_t *split, ngx_http_strangler_table_t *table);
 static void ngx_http_strangler_log_weights(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, ngx_log_t *log, char *what);
 
@@ -292,11 +294,15 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
 {
     uint64_t                        generation, last;
     ngx_str_t                       by;
+    ngx_uint_t                      share;
+    ngx_http_strangler_ramp_t       ramp;
     ngx_http_strangler_weights_t    weights;
 
     ngx_str_set(&by, "configuration");
 
     ngx_http_strangler_configured(split, &weights);
+
+    share = ngx_http_strangler_settle_shadow(split, table);
 
     if (split->sh->word == 0) {
 
@@ -331,6 +337,21 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
     if (ngx_memcmp(table->hash, split->hash, NGX_HTTP_STRANGLER_HASH_LEN)
         == 0)
     {
+        if (share) {
+            ramp = table->ramp;
+            ngx_http_strangler_keep_weights(split, table, &weights);
+            ngx_http_strangler_make(split, table, &weights,
+                                    table->record[0].generation + 1, &by,
+                                    &by);
+            table->ramp = ramp;
+
+            ngx_http_strangler_log_weights(split, table, log,
+                                           "are as they were, the "
+                                           "configuration has another share "
+                                           "of shadow requests");
+            return NGX_OK;
+        }
+
         ngx_http_strangler_log_weights(split, table, log,
                                        "of the earlier state are used, those "
                                        "of the configuration have not "
@@ -346,6 +367,27 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
                                    "of the configuration are used, they have "
                                    "changed");
     return NGX_OK;
+}
+
+
+/* whether the configuration's share wins, since it has changed */
+
+static ngx_uint_t
+ngx_http_strangler_settle_shadow(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table)
+{
+    ngx_uint_t  share;
+
+    share = split->shadow ? split->shadow->share : 0;
+
+    if (table->shadow.configured == share) {
+        return 0;
+    }
+
+    table->shadow.configured = (uint16_t) share;
+    table->shadow.share = (uint16_t) share;
+
+    return 1;
 }
 
 
@@ -482,6 +524,22 @@ ngx_http_strangler_configured(ngx_http_strangler_split_t *split,
 
     for (i = 0; i < split->narms; i++) {
         weights->weight[i] = (uint16_t) split->arm[i].weight;
+    }
+}
+
+
+/* those of the present, for a change of something else */
+
+void
+ngx_http_strangler_keep_weights(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_table_t *table, ngx_http_strangler_weights_t *weights)
+{
+    ngx_uint_t  i;
+
+    ngx_http_strangler_configured(split, weights);
+
+    for (i = 0; i < split->narms; i++) {
+        weights->weight[i] = table->record[0].weight[split->arm[i].id];
     }
 }
 

@@ -15,6 +15,7 @@
  *     arms v1 v2
  *     record 7 1795250055 by=127.0.0.1 reason=operator hash=01ef... v1=4000 ...
  *     ramp 1 6 1000 1000 3 10 10001 1500 990000 100 why= v1=10000:0 v2=0:10000
+ *     shadow 1000 0
  *     slots BBBB...AAAA
  *     crc 01234567
  */
@@ -36,6 +37,8 @@ static ngx_int_t ngx_http_strangler_decode_hash(ngx_http_strangler_text_t *t,
 static ngx_int_t ngx_http_strangler_decode_weights(
     ngx_http_strangler_text_t *t, ngx_http_strangler_image_t *image,
     ngx_http_strangler_record_t *record);
+static ngx_int_t ngx_http_strangler_decode_shadow(
+    ngx_http_strangler_text_t *t, ngx_http_strangler_image_t *image);
 static ngx_int_t ngx_http_strangler_decode_slots(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image);
 static ngx_int_t ngx_http_strangler_expect(ngx_http_strangler_text_t *t,
@@ -78,6 +81,12 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
 
     if (table->ramp.state != ngx_http_strangler_no_ramp) {
         p = ngx_http_strangler_encode_ramp(sh, &table->ramp, p, end);
+    }
+
+    if (table->shadow.share || table->shadow.configured) {
+        p = ngx_slprintf(p, end, "shadow %ui %ui\n",
+                         (ngx_uint_t) table->shadow.share,
+                         (ngx_uint_t) table->shadow.configured);
     }
 
     p = ngx_slprintf(p, end, "slots ");
@@ -169,6 +178,12 @@ ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
 
     if (ngx_http_strangler_expect(&t, "ramp") == NGX_OK
         && ngx_http_strangler_decode_ramp(&t, image) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_strangler_expect(&t, "shadow") == NGX_OK
+        && ngx_http_strangler_decode_shadow(&t, image) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -342,6 +357,30 @@ ngx_http_strangler_decode_weights(ngx_http_strangler_text_t *t,
     }
 
     return sum == NGX_HTTP_STRANGLER_SLOTS ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_decode_shadow(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_image_t *image)
+{
+    uint64_t                     share, configured;
+    ngx_http_strangler_share_t  *shadow;
+
+    if (ngx_http_strangler_number(t, &share) != NGX_OK
+        || ngx_http_strangler_number(t, &configured) != NGX_OK
+        || share > NGX_HTTP_STRANGLER_SLOTS
+        || configured > NGX_HTTP_STRANGLER_SLOTS)
+    {
+        return NGX_ERROR;
+    }
+
+    shadow = &image->table.shadow;
+
+    shadow->share = (uint16_t) share;
+    shadow->configured = (uint16_t) configured;
+
+    return ngx_http_strangler_line_end(t);
 }
 
 

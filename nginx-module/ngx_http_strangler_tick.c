@@ -48,6 +48,7 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
     ngx_http_strangler_split_t  **split;
 
     if (ngx_exiting || ngx_terminate) {
+        ngx_http_strangler_shadow_exit(mcf);
         return;
     }
 

@@ -7,6 +7,8 @@
 #include "ngx_http_strangler.h"
 
 
+static ngx_int_t ngx_http_strangler_ask(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
 static ngx_int_t ngx_http_strangler_enter(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t arm);
 static ngx_int_t ngx_http_strangler_switch(ngx_http_request_t *r,
@@ -50,6 +52,10 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (ctx->shadow) {
+        return ngx_http_strangler_ask(r, ctx);
+    }
+
     if (ctx->route == NGX_HTTP_STRANGLER_NONE) {
         ngx_http_strangler_visit_late(r, ctx);
     }
@@ -73,6 +79,29 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A shadow has the arm's balancer to itself: what comes of it counts neither
+ * for the arm nor for its breaker.  It leaves nothing behind, either.
+ */
+
+static ngx_int_t
+ngx_http_strangler_ask(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_http_upstream_srv_conf_t  *uscf;
+
+    uscf = ctx->split->arm[ctx->arm].uscf;
+
+    r->upstream->peer.data = NULL;
+    r->upstream->store = 0;
+
+#if (NGX_HTTP_CACHE)
+    r->upstream->cacheable = 0;
+#endif
+
+    return uscf->peer.init(r, uscf);
 }
 
 

@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_strangler_generation_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_strangler_rescue_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_strangler_shadow_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static const ngx_http_strangler_variable_t  ngx_http_strangler_variables[] = {
@@ -45,6 +47,7 @@ static const ngx_http_strangler_variable_t  ngx_http_strangler_variables[] = {
     { ngx_string("_bucket"), ngx_http_strangler_bucket_variable },
     { ngx_string("_generation"), ngx_http_strangler_generation_variable },
     { ngx_string("_rescue"), ngx_http_strangler_rescue_variable },
+    { ngx_string("_shadow"), ngx_http_strangler_shadow_variable },
 
     { ngx_null_string, NULL }
 };
@@ -314,4 +317,24 @@ ngx_http_strangler_rescue_variable(ngx_http_request_t *r,
 
     return ngx_http_strangler_variable_str(v,
                                            &split->arm[split->baseline].name);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_shadow_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_strangler_split_t *split = (ngx_http_strangler_split_t *) data;
+
+    ngx_http_strangler_ctx_t  *ctx;
+    static const ngx_str_t     yes = ngx_string("1");
+
+    ctx = ngx_http_strangler_find_ctx(r, split);
+
+    if (ctx == NULL || !ctx->shadow) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_strangler_variable_str(v, &yes);
 }

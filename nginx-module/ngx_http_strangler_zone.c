@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730003
+#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730004
 
 
 static ngx_int_t ngx_http_strangler_init_segment(
@@ -130,6 +130,14 @@ ngx_http_strangler_attach(ngx_http_strangler_zone_t *zone,
     ngx_http_strangler_init_ledger(split);
 
     arm = split->arm;
+
+    if (split->shadow && sh->shadows == NULL) {
+        sh->shadows = ngx_slab_calloc(zone->shpool,
+                                      sizeof(ngx_http_strangler_shadows_t));
+        if (sh->shadows == NULL) {
+            goto nomem;
+        }
+    }
 
     for (i = 0; i < split->narms; i++) {
 

@@ -92,6 +92,7 @@ like($state->{changed_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/,
     'changed_at');
 ok(exists $state->{changed_by}, 'changed_by');
 ok(exists $state->{ramp} && !defined $state->{ramp}, 'no ramp');
+ok(exists $state->{shadow} && !defined $state->{shadow}, 'no shadow');
 
 # without a state file a fresh start counts from the clock
 cmp_ok(abs($state->{generation} - time * 1000), '<', 60000, 'generation');
@@ -199,7 +200,7 @@ is($history->[0]{weights}{v1}, 40, 'newest weight');
 problem(api($_), 404, $_) for '/', '/nothing', '/splits/', '/splits/nobody',
     '/splits/nobody/history', '/splits/users/', '/splits/users/nothing',
     '/splits/users/history/1', '/splits/user', '/splits/users2',
-    '/splits/users/shadow', '/splits/users/diff',
+    '/splits/users/shadows', '/splits/users/diffs',
     '/splits/users/ledgers', '/splits/second';
 
 problem(request($port, 'PUT', '/api/v1/splits/nobody/p', json => { p => 1 }),

@@ -1,0 +1,303 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * The filters that see what is answered: they pass on what a client gets, and
+ * keep back what a shadow does.  They are before gzip and its like, so what is
+ * compared is what the arms have sent.
+ */
+
+
+#include "ngx_http_strangler_shadow.h"
+
+
+static ngx_int_t ngx_http_strangler_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_strangler_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_strangler_client_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_strangler_client_body(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_strangler_shadow_header(
+    ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
+static void ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r, ngx_chain_t *in);
+static ngx_int_t ngx_http_strangler_capture_header(
+    ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
+static void ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
+    ngx_chain_t *in);
+static void ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s,
+    u_char *data, size_t len);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+/*
+ * Requests that are captured in this process.  Every request of nginx comes by
+ * here, so where there are none it must cost next to nothing.
+ */
+
+static ngx_uint_t  ngx_http_strangler_captured;
+
+
+void
+ngx_http_strangler_capture_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_strangler_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_strangler_body_filter;
+}
+
+
+void
+ngx_http_strangler_capture_more(void)
+{
+    ngx_http_strangler_captured++;
+}
+
+
+void
+ngx_http_strangler_capture_less(void)
+{
+    ngx_http_strangler_captured--;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_header_filter(ngx_http_request_t *r)
+{
+    if (ngx_http_strangler_captured) {
+        return ngx_http_strangler_client_header(r);
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    if (ngx_http_strangler_captured) {
+        return ngx_http_strangler_client_body(r, in);
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_client_header(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_http_strangler_shadow_t  *s;
+
+    s = ngx_http_strangler_shadow_of(r);
+
+    if (s) {
+        return ngx_http_strangler_shadow_header(s, r);
+    }
+
+    s = (r == r->main) ? ngx_http_strangler_sampled(r) : NULL;
+
+    if (s == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (ngx_http_strangler_capture_header(s, r) != NGX_OK
+        || ngx_http_strangler_copy_body(s, r) != NGX_OK)
+    {
+        s->copy.unkept = 1;
+    }
+
+    r->filter_need_in_memory = 1;
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (r->header_only && s->first.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+        s->first.complete = 1;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_client_body(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_strangler_shadow_t  *s;
+
+    s = ngx_http_strangler_shadow_of(r);
+
+    if (s) {
+        ngx_http_strangler_shadow_body(s, r, in);
+        return NGX_OK;
+    }
+
+    s = (r == r->main) ? ngx_http_strangler_sampled(r) : NULL;
+
+    if (s) {
+        ngx_http_strangler_capture_body(s, in);
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+/* what the last filters do for a request with a client */
+
+static ngx_int_t
+ngx_http_strangler_shadow_header(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r)
+{
+    if (r->header_sent) {
+        return NGX_OK;
+    }
+
+    r->header_sent = 1;
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS
+        || ngx_http_strangler_capture_header(s, r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->filter_need_in_memory = 1;
+
+    if (r->method == NGX_HTTP_HEAD
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
+    {
+        r->header_only = 1;
+    }
+
+    s->into->complete = r->header_only;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r == r->main) {
+        ngx_http_strangler_capture_body(s, in);
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_strangler_capture_header(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r)
+{
+    ngx_http_strangler_capture_t  *c;
+
+    c = s->into;
+
+    c->status = r->headers_out.status;
+    c->answered = (r->upstream && r->upstream->headers_in.status_n);
+
+#if (NGX_HTTP_CACHE)
+    c->cached = r->cached;
+#endif
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
+    ngx_chain_t *in)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            ngx_http_strangler_capture_data(s, b->pos,
+                                            (size_t) (b->last - b->pos));
+        }
+
+        if (b->last_buf) {
+            s->into->complete = 1;
+        }
+    }
+}
+
+
+/* into a place that grows, or when that would grow too large into a hash */
+
+static void
+ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s, u_char *data,
+    size_t len)
+{
+    u_char                        *p;
+    size_t                         size;
+    ngx_http_strangler_capture_t  *c;
+
+    c = s->into;
+
+    if (len == 0) {
+        return;
+    }
+
+    if (!c->hashed && c->size + len > c->room) {
+
+        size = ngx_max(2 * c->room, c->size + len);
+        size = ngx_min(size, s->split->shadow->body);
+
+        p = (c->size + len <= size) ? ngx_palloc(s->pool, size) : NULL;
+
+        if (p == NULL) {
+            ngx_md5_init(&c->md5);
+
+            c->hashed = 1;
+            size = 0;
+        }
+
+        if (c->room) {
+
+            if (p) {
+                ngx_memcpy(p, c->body, c->size);
+
+            } else {
+                ngx_md5_update(&c->md5, c->body, c->size);
+            }
+
+            (void) ngx_pfree(s->pool, c->body);
+        }
+
+        c->body = p;
+        c->room = size;
+    }
+
+    if (c->hashed) {
+        ngx_md5_update(&c->md5, data, len);
+
+    } else {
+        ngx_memcpy(c->body + c->size, data, len);
+    }
+
+    c->size += len;
+}

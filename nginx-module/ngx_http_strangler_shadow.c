@@ -1,0 +1,481 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * Which requests another arm gets, too, and the life of such a shadow: chosen
+ * when the arm is, started when the client has its answer, given up for
+ * whatever a client might need itself.
+ */
+
+
+#include "ngx_http_strangler_shadow.h"
+
+
+static ngx_uint_t ngx_http_strangler_wanted(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+static ngx_int_t ngx_http_strangler_room(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_uint_t *why);
+static ngx_int_t ngx_http_strangler_shadow_create(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
+static void ngx_http_strangler_shadow_destroy(ngx_http_strangler_shadow_t *s);
+static void ngx_http_strangler_client_done(void *data);
+static ngx_int_t ngx_http_strangler_usable(ngx_http_strangler_shadow_t *s,
+    ngx_uint_t *why);
+static void ngx_http_strangler_plan(ngx_http_strangler_shadow_t *s);
+static ngx_int_t ngx_http_strangler_send_shadow(
+    ngx_http_strangler_shadow_t *s);
+static ngx_http_strangler_running_t *ngx_http_strangler_claim(
+    ngx_http_strangler_shadows_t *shadows);
+static void ngx_http_strangler_clear_dead(
+    ngx_http_strangler_shadows_t *shadows);
+
+
+void
+ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf)
+{
+    int                             fd[2];
+    ngx_uint_t                      i;
+    ngx_http_strangler_split_t    **split;
+    ngx_http_strangler_shadows_t   *shadows;
+
+    ngx_queue_init(&mcf->shadows);
+    mcf->nobody = (ngx_socket_t) -1;
+
+    if (mcf->shadowed == 0) {
+        return;
+    }
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "socketpair() for shadow requests failed");
+        return;
+    }
+
+    if (ngx_nonblocking(fd[0]) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      ngx_nonblocking_n " for shadow requests failed");
+        return;
+    }
+
+    mcf->nobody = fd[0];
+    split = mcf->splits.elts;
+
+    for (i = 0; i < mcf->splits.nelts; i++) {
+        if (split[i]->shadow) {
+            shadows = split[i]->sh->shadows;
+            split[i]->shadow->running = ngx_http_strangler_claim(shadows);
+        }
+    }
+}
+
+
+/* NULL when there are too many processes */
+
+static ngx_http_strangler_running_t *
+ngx_http_strangler_claim(ngx_http_strangler_shadows_t *shadows)
+{
+    ngx_uint_t  i;
+
+    ngx_http_strangler_clear_dead(shadows);
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_PROCESSES; i++) {
+        if (ngx_atomic_cmp_set(&shadows->running[i].pid, 0,
+                               (ngx_atomic_uint_t) ngx_pid))
+        {
+            return &shadows->running[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_strangler_clear_dead(ngx_http_strangler_shadows_t *shadows)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  pid;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_PROCESSES; i++) {
+        pid = shadows->running[i].pid;
+
+        if (pid && kill((ngx_pid_t) pid, 0) == -1 && ngx_errno == ESRCH) {
+            shadows->running[i].n = 0;
+            (void) ngx_atomic_cmp_set(&shadows->running[i].pid, pid, 0);
+        }
+    }
+}
+
+
+/* in all processes */
+
+ngx_uint_t
+ngx_http_strangler_in_flight(ngx_http_strangler_split_t *split)
+{
+    ngx_uint_t                     i, n;
+    ngx_http_strangler_shadows_t  *shadows;
+
+    n = 0;
+    shadows = split->sh->shadows;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_PROCESSES; i++) {
+        n += shadows->running[i].n;
+    }
+
+    return n;
+}
+
+
+/* a request that has just been decided, while the split has a share */
+
+void
+ngx_http_strangler_sample(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_uint_t                   why;
+    ngx_http_strangler_split_t  *split;
+    ngx_http_strangler_local_t  *local;
+
+    split = ctx->split;
+    local = split->local;
+
+    if (!ngx_http_strangler_wanted(r, ctx)) {
+        return;
+    }
+
+    local->shadow_sum += local->shadow;
+
+    if (local->shadow_sum < NGX_HTTP_STRANGLER_SLOTS) {
+        return;
+    }
+
+    local->shadow_sum -= NGX_HTTP_STRANGLER_SLOTS;
+
+    if (ngx_http_strangler_room(r, split, &why) != NGX_OK
+        || ngx_http_strangler_shadow_create(r, ctx) != NGX_OK)
+    {
+        (void) ngx_atomic_fetch_add(&split->sh->shadows->dropped[why], 1);
+    }
+}
+
+
+/* a route with a pin has but one arm */
+
+static ngx_uint_t
+ngx_http_strangler_wanted(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_uint_t                      methods;
+    ngx_http_strangler_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_strangler_module);
+    methods = lcf->shadow_methods;
+
+    if (methods == 0) {
+        methods = ctx->split->shadow->methods;
+    }
+
+    return r == r->main
+           && ctx->decided != ngx_http_strangler_pin
+           && (r->method & methods & ~NGX_HTTP_STRANGLER_NO_METHODS)
+           && ngx_http_strangler_shadow_of(r) == NULL;
+}
+
+
+/* one connection goes to the arm; an eighth of them stays for clients */
+
+static ngx_int_t
+ngx_http_strangler_room(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_uint_t *why)
+{
+    ngx_http_strangler_shadow_conf_t  *conf;
+
+    conf = split->shadow;
+
+    *why = ngx_http_strangler_drop_exit;
+
+    if (ngx_exiting || ngx_terminate) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_size;
+
+    if (r->headers_in.content_length_n > (off_t) conf->body) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_connections;
+
+    if (split->main->nobody == (ngx_socket_t) -1
+        || ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8 + 2)
+    {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_busy;
+
+    if (conf->running == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_strangler_in_flight(split) < conf->in_flight) {
+        return NGX_OK;
+    }
+
+    ngx_http_strangler_clear_dead(split->sh->shadows);
+
+    return ngx_http_strangler_in_flight(split) < conf->in_flight
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_shadow_create(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_pool_t                   *pool;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_strangler_split_t   *split;
+    ngx_http_strangler_shadow_t  *s;
+
+    split = ctx->split;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE / 4, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    s = ngx_pcalloc(pool, sizeof(ngx_http_strangler_shadow_t));
+    if (s == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    s->pool = pool;
+    s->split = split;
+    s->request = r;
+    s->into = &s->first;
+
+    cln->handler = ngx_http_strangler_client_done;
+    cln->data = s;
+
+    (void) ngx_atomic_fetch_add(&split->shadow->running->n, 1);
+    ngx_http_strangler_capture_more();
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_strangler_shadow_destroy(ngx_http_strangler_shadow_t *s)
+{
+    if (s->detached) {
+        ngx_queue_remove(&s->queue);
+    }
+
+    (void) ngx_atomic_fetch_add(&s->split->shadow->running->n, -1);
+    ngx_http_strangler_capture_less();
+
+    ngx_destroy_pool(s->pool);
+}
+
+
+void
+ngx_http_strangler_shadow_drop(ngx_http_strangler_shadow_t *s, ngx_uint_t why)
+{
+    (void) ngx_atomic_fetch_add(&s->split->sh->shadows->dropped[why], 1);
+
+    ngx_http_strangler_shadow_destroy(s);
+}
+
+
+/* the shadow that a client's request will have; NULL if none */
+
+ngx_http_strangler_shadow_t *
+ngx_http_strangler_sampled(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
+
+    for (cln = r->main->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_strangler_client_done) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* nginx ends the client's request: all of it is still there */
+
+static void
+ngx_http_strangler_client_done(void *data)
+{
+    ngx_http_strangler_shadow_t *s = data;
+
+    ngx_uint_t           why;
+    ngx_http_request_t  *r;
+
+    r = s->request;
+
+    if (ngx_http_strangler_usable(s, &why) != NGX_OK) {
+        ngx_http_strangler_shadow_drop(s, why);
+        return;
+    }
+
+    ngx_http_strangler_plan(s);
+
+    if (ngx_http_strangler_state(s->split, s->asked)
+        == ngx_http_strangler_open)
+    {
+        ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_breaker);
+        return;
+    }
+
+    if (ngx_http_strangler_copy_client(s, r) != NGX_OK
+        || ngx_http_strangler_copy_request(s, r) != NGX_OK)
+    {
+        ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_busy);
+        return;
+    }
+
+    s->request = NULL;
+    s->into = &s->second;
+
+    if (ngx_http_strangler_send_shadow(s) == NGX_OK) {
+        s->detached = 1;
+        ngx_queue_insert_tail(&s->split->main->shadows, &s->queue);
+        return;
+    }
+
+    ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_connections);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_usable(ngx_http_strangler_shadow_t *s, ngx_uint_t *why)
+{
+    ngx_http_strangler_ctx_t  *ctx;
+
+    *why = ngx_http_strangler_drop_exit;
+
+    if (ngx_exiting || ngx_terminate) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_size;
+
+    if (s->copy.unkept) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_cached;
+
+    if (s->first.cached) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_unfinished;
+
+    ctx = ngx_http_strangler_find_ctx(s->request, s->split);
+
+    if (ctx == NULL || !s->first.complete || !s->first.answered) {
+        return NGX_DECLINED;
+    }
+
+    *why = ngx_http_strangler_drop_rescued;
+
+    if (ctx->rescued || ctx->allowed) {
+        return NGX_DECLINED;
+    }
+
+    s->route = (ctx->route == NGX_HTTP_STRANGLER_NONE)
+               ? NGX_HTTP_STRANGLER_OTHER : ctx->route;
+
+    s->arm = (ctx->served == NGX_HTTP_STRANGLER_NONE) ? ctx->arm : ctx->served;
+
+    return NGX_OK;
+}
+
+
+/* the baseline is asked about the others, and they in turn about it */
+
+static void
+ngx_http_strangler_plan(ngx_http_strangler_shadow_t *s)
+{
+    ngx_uint_t                   n;
+    ngx_http_strangler_split_t  *split;
+
+    split = s->split;
+
+    if (s->arm != split->baseline) {
+        s->asked = split->baseline;
+        return;
+    }
+
+    n = ngx_atomic_fetch_add(&split->sh->shadows->turn, 1);
+    n %= split->narms - 1;
+
+    s->asked = n + (n >= split->baseline);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_send_shadow(ngx_http_strangler_shadow_t *s)
+{
+    if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8 + 2
+        || ngx_http_strangler_detach(s) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_atomic_fetch_add(&s->split->sh->shadows->started, 1);
+
+    return NGX_OK;
+}
+
+
+/* the arm has answered, or never will */
+
+void
+ngx_http_strangler_shadow_ended(ngx_http_strangler_shadow_t *s)
+{
+    ngx_http_strangler_shadows_t  *shadows;
+
+    shadows = s->split->sh->shadows;
+
+    if (!s->into->complete || !s->into->answered) {
+        (void) ngx_atomic_fetch_add(&shadows->failed, 1);
+    }
+
+    ngx_http_strangler_shadow_destroy(s);
+}
+
+
+/* a process that ends waits for clients, not for shadows */
+
+void
+ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf)
+{
+    ngx_queue_t                  *q, *next;
+    ngx_http_strangler_shadow_t  *s;
+
+    for (q = ngx_queue_head(&mcf->shadows);
+         q != ngx_queue_sentinel(&mcf->shadows);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        s = ngx_queue_data(q, ngx_http_strangler_shadow_t, queue);
+
+        if (s->connection) {
+            ngx_http_strangler_abort(s);
+        }
+    }
+}
