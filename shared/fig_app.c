@@ -7,10 +7,12 @@
 #include "config.h"
 #include "fig_app_parts.h"
 #include <ctype.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 
@@ -19,6 +21,11 @@
 #define FIG_APP_TRACE_AT      3
 #define FIG_APP_TRACE_LEN     32
 #define FIG_APP_TRACE_PARENT  55
+
+
+/* seconds between two looks at what is not used */
+
+#define FIG_APP_REST          10
 
 
 /* what main() returns */
@@ -35,6 +42,7 @@ static fig_status_t fig_app_open(fig_app_t *app);
 static void fig_app_follow(fig_app_t *app);
 static void fig_app_close(fig_app_t *app);
 static int fig_app_serve(fig_app_t *app, const sigset_t *set);
+static int fig_app_wait(fig_app_t *app, const sigset_t *set);
 static void fig_app_handle(void *data, fig_request_t *request,
     fig_response_t *response);
 static bool fig_app_vital(void *data, fig_request_t *request);
@@ -249,7 +257,7 @@ fig_app_serve(fig_app_t *app, const sigset_t *set)
                  app->conf->fcgi.listen, (int) strcspn(uri, ":"), uri,
                  (unsigned long long) app->conf->fcgi.threads);
 
-    while (sigwait(set, &got) != 0) { /* void */ }
+    got = fig_app_wait(app, set);
 
     if (fig_fcgi_stop(app->fcgi, app->conf->stop_timeout) != FIG_OK) {
         fig_log_error("stopped with requests that still ran after %llu ms",
@@ -263,6 +271,30 @@ fig_app_serve(fig_app_t *app, const sigset_t *set)
     fig_log_info("stopped by %s", got == SIGINT ? "SIGINT" : "SIGTERM");
 
     return FIG_APP_OK;
+}
+
+
+/* what a burst took goes back to the system when it is over */
+
+static int
+fig_app_wait(fig_app_t *app, const sigset_t *set)
+{
+    int              got;
+    struct timespec  rest;
+
+    rest.tv_sec = FIG_APP_REST;
+    rest.tv_nsec = 0;
+
+    for ( ;; ) {
+        got = sigtimedwait(set, NULL, &rest);
+
+        if (got != -1) {
+            return got;
+        }
+
+        fig_store_rest(app->store);
+        (void) malloc_trim(0);
+    }
 }
 
 

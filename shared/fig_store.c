@@ -241,6 +241,15 @@ fig_store_ping(fig_store_t *store)
 }
 
 
+void
+fig_store_rest(fig_store_t *store)
+{
+    if (store->backend->rest != NULL) {
+        store->backend->rest(store->self);
+    }
+}
+
+
 static const fig_store_backend_t *
 store_backend(const char *uri, const char **where)
 {

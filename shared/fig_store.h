@@ -195,6 +195,14 @@ fig_status_t fig_store_ping(fig_store_t *store) FIG_NODISCARD;
 
 
 /*
+ * Frees what is kept only to be faster and was not used since this was called
+ * before.
+ */
+
+void fig_store_rest(fig_store_t *store);
+
+
+/*
  * Backup of a database file of SQLite, which others may have open and write to
  * meanwhile: as it was at one moment, in a file of its own, checked, and
  * durable when this returns.  Waits for nobody's lock and holds none.

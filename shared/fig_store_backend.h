@@ -32,6 +32,7 @@ typedef struct {
         fig_page_t *page);
     uint64_t     (*base)(void *self);
     fig_status_t (*ping)(void *self);
+    void         (*rest)(void *self);       /* NULL: there is nothing to do */
 } fig_store_backend_t;
 
 

@@ -52,7 +52,8 @@ const fig_store_backend_t  fig_store_sqlite = {
     .get = fig_sqlite_get,
     .list = fig_sqlite_list,
     .base = sqlite_base,
-    .ping = fig_sqlite_ping
+    .ping = fig_sqlite_ping,
+    .rest = fig_sqlite_rest
 };
 
 

@@ -195,6 +195,7 @@ typedef struct {
 typedef struct fig_sqlite_reader_s  fig_sqlite_reader_t;
 
 struct fig_sqlite_reader_s {
+    bool                      used;            /* since the last rest */
     sqlite3                  *db;
     uint64_t                  clock;
     sqlite3_stmt            **get;             /* one a collection */
@@ -217,6 +218,7 @@ fig_status_t fig_sqlite_list(void *self, const fig_collection_t *collection,
     const fig_query_t *query, fig_arena_t *arena, fig_page_t *page)
     FIG_NODISCARD;
 fig_status_t fig_sqlite_ping(void *self) FIG_NODISCARD;
+void fig_sqlite_rest(void *self);
 
 
 /*

@@ -6,9 +6,10 @@
 
 /*
  * Readers: a few connections for any number of threads.  The one that was
- * used last is taken first, so a process with little to do has few of them
- * open, with warm caches.  A statement is reset before its reader is given
- * back: a forgotten one would keep the log from being reused.
+ * used last is taken first, so a process with little to do uses few of them,
+ * with warm caches, and closes the others after a while.  A statement is reset
+ * before its reader is given back: a forgotten one would keep the log from
+ * being reused.
  */
 
 
@@ -24,6 +25,8 @@
 
 static fig_sqlite_reader_t *reader_open(fig_sqlite_t *store);
 static void reader_close(const fig_sqlite_t *store,
+    fig_sqlite_reader_t *reader);
+static void reader_drop_locked(fig_sqlite_t *store,
     fig_sqlite_reader_t *reader);
 static fig_sqlite_reader_t *reader_take(fig_sqlite_t *store);
 static void reader_give(fig_sqlite_t *store, fig_sqlite_reader_t *reader);
@@ -188,6 +191,33 @@ fig_sqlite_ping(void *self)
 }
 
 
+void
+fig_sqlite_rest(void *self)
+{
+    fig_sqlite_t *store = self;
+
+    fig_sqlite_pool_t    *pool;
+    fig_sqlite_reader_t  *reader, *next;
+
+    pool = &store->pool;
+
+    (void) pthread_mutex_lock(&pool->mutex);
+
+    for (reader = SLIST_FIRST(&pool->free); reader != NULL; reader = next) {
+        next = SLIST_NEXT(reader, next);
+
+        if (reader->used) {
+            reader->used = false;
+
+        } else if (pool->n > 1) {
+            reader_drop_locked(store, reader);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&pool->mutex);
+}
+
+
 static fig_sqlite_reader_t *
 reader_open(fig_sqlite_t *store)
 {
@@ -237,6 +267,15 @@ reader_close(const fig_sqlite_t *store, fig_sqlite_reader_t *reader)
 }
 
 
+static void
+reader_drop_locked(fig_sqlite_t *store, fig_sqlite_reader_t *reader)
+{
+    SLIST_REMOVE(&store->pool.free, reader, fig_sqlite_reader_s, next);
+    store->pool.n--;
+    reader_close(store, reader);
+}
+
+
 static fig_sqlite_reader_t *
 reader_take(fig_sqlite_t *store)
 {
@@ -255,6 +294,7 @@ reader_take(fig_sqlite_t *store)
 
     if (reader != NULL) {
         SLIST_REMOVE_HEAD(&pool->free, next);
+        reader->used = true;
 
     } else {
         pool->n++;

@@ -27,7 +27,7 @@ bench() {
             perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
             ;;
         lag) perl "$here/lag.pl" 3 "$seconds" | grep -v '^ok\|^1\.\.' ;;
-        change) perl "$here/change.pl" | grep -v '^ok\|^1\.\.' ;;
+        change | memory) perl "$here/$1.pl" | grep -v '^ok\|^1\.\.' ;;
         instructions) sh "$here/$1.sh" ;;
         store)
             "$build/tests/bench/bench_store"
@@ -38,7 +38,8 @@ bench() {
     esac
 }
 
-[ $# -gt 0 ] || set -- instructions gateway change system lag fcgi store events resync
+[ $# -gt 0 ] \
+|| set -- instructions gateway change system lag memory fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"

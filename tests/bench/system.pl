@@ -28,18 +28,6 @@ my $start = time - $started;
 my $gateway = 'http://127.0.0.1:' . $s->port;
 my $dir = $s->run->dir;
 
-
-sub rss {
-    my ($name) = @_;
-
-    open my $status, '<', '/proc/' . $s->pid($name) . '/status' or return 0;
-    my ($kib) = join('', <$status>) =~ /^VmRSS:\s+(\d+)/m;
-
-    return $kib / 1024;
-}
-
-my %rest = map { $_ => rss($_) } qw(users-v1 users-v2 orders);
-
 for my $n (0 .. $users / 1000 - 1) {
     my @batch = map {
         { userId => "u$_", email => "u$_\@example.org",
@@ -110,12 +98,6 @@ table([ '', 'req/s', 'p50 ms', 'p99 ms', 'errors' ],
     } 'nginx return 200', 'GET of a user', 'POST of a user, 1 connection',
         'POST of a user, 64 connections');
 
-my %after = map { $_ => rss($_) } keys %rest;
-
-print "Memory, MiB\n\n";
-table([ '', 'at rest', 'after the loads' ], map {
-    [ $_, sprintf('%.1f', $rest{$_}), sprintf('%.1f', $after{$_}) ]
-} sort keys %rest);
 
 sub ratio {
     my ($one, $other) = @_;
@@ -130,7 +112,6 @@ verdict('GET of a user / return 200', ratio('GET of a user',
 verdict('POST of a user, 64 connections / 1',
     ratio('POST of a user, 64 connections', 'POST of a user, 1 connection'),
     '>=', 3);
-verdict("memory of $_ at rest, MiB", $rest{$_}, '<=', 15) for sort keys %rest;
 verdict('start of the whole system, s', $start, '<=', 2);
 print "\n";
 
