@@ -300,7 +300,7 @@ fig_consumer_begin(fig_consumer_t *consumer)
 {
     while (fig_consumer_letters(consumer) != FIG_OK
            || fig_cursor_load(consumer) != FIG_OK
-           || fig_consumer_resume(consumer) != FIG_OK)
+           || fig_marks_resume(consumer) != FIG_OK)
     {
         if (!fig_consumer_pause(consumer, FIG_CONSUMER_STORE)) {
             return false;

@@ -53,6 +53,16 @@ typedef struct {
 } fig_batch_t;
 
 
+/* of the sweep: where its page begins, what it saw there */
+typedef struct {
+    uint64_t                 next;       /* us: not before */
+    size_t                   n;          /* 0: it has yet to look */
+    size_t                   len;        /* 0: at the first id */
+    char                     after[FIG_DIGEST_ID];
+    uint64_t                 seen[FIG_CONSUMER_BATCH];
+} fig_marks_t;
+
+
 /* what the last compare was; at 0: there was none */
 typedef struct {
     int64_t                  at;         /* s since 1970 */
@@ -107,6 +117,7 @@ struct fig_consumer_s {
     _Atomic(fig_dead_t *)    dead;       /* NULL: none, or not yet */
     atomic_bool              retry;      /* letters may be tried again */
     fig_sync_t               sync;
+    fig_marks_t              marks;      /* of the thread that compares */
 
     fig_subscription_t      *sub;        /* NULL: has to be made */
     uint64_t                 next;       /* of sub's messages */
@@ -143,7 +154,8 @@ bool fig_consumer_going(fig_consumer_t *consumer);
  * add: only the newest of a key counts; false: it is full.  bring: raises the
  * replica, applies, settles, heals; FIG_AGAIN: the consumer is to stop, or the
  * store is in trouble and it was to be tried once; FIG_INVALID (once only):
- * apply() failed.  follow: the same for what is in the replica already.
+ * apply() failed.  follow: the same for what is in the replica already,
+ * read and brought with the mutex bring held.
  */
 
 fig_batch_t *fig_batch_create(void);
@@ -155,13 +167,21 @@ fig_status_t fig_batch_pause(fig_consumer_t *consumer, uint64_t *wait);
 
 
 /*
- * fig_consumer_read.c.  resume: applies again what a crash left half done;
- * FIG_AGAIN: the consumer is to stop.  read: one batch, waiting timeout ms for
- * its first message; FIG_AGAIN: none came, or the consumer is to stop;
- * FIG_DECLINED: subscribe again.
+ * fig_consumer_marks.c.  resume: applies again what a crash left half done;
+ * FIG_AGAIN: the consumer is to stop.  sweep: looks at a page of the marks, and
+ * the next time applies those that are still there.
  */
 
-fig_status_t fig_consumer_resume(fig_consumer_t *consumer);
+fig_status_t fig_marks_resume(fig_consumer_t *consumer);
+void fig_marks_sweep(fig_consumer_t *consumer);
+
+
+/*
+ * fig_consumer_read.c.  One batch, waiting timeout ms for its first message;
+ * FIG_AGAIN: none came, or the consumer is to stop; FIG_DECLINED: subscribe
+ * again.
+ */
+
 fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 
 

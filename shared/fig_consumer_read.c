@@ -18,9 +18,6 @@
 /* twice the messages of a batch, a power of two */
 #define FIG_READ_SLOTS  ((size_t) FIG_CONSUMER_BATCH * 2)
 
-/* a store's longest id */
-#define FIG_READ_KEY    512
-
 
 typedef struct {
     fig_batch_t   *batch;
@@ -292,60 +289,4 @@ fig_read_applied(const fig_batch_t *batch)
     }
 
     return n;
-}
-
-
-fig_status_t
-fig_consumer_resume(fig_consumer_t *consumer)
-{
-    size_t         i;
-    fig_page_t     page;
-    fig_query_t    query;
-    fig_batch_t   *batch;
-    fig_event_t   *event;
-    fig_status_t   rc;
-    char           after[FIG_READ_KEY];
-
-    memset(&query, 0, sizeof(fig_query_t));
-    query.limit = FIG_CONSUMER_BATCH;
-    query.state = FIG_STORE_PENDING;
-    batch = consumer->live;
-
-    do {
-        fig_batch_reset(batch);
-
-        rc = fig_store_list(consumer->store, consumer->conf.replica, &query,
-                            batch->arena, &page);
-
-        if (rc != FIG_OK || page.n == 0) {
-            return rc;
-        }
-
-        fig_log_info("applying %zu changes of %s again", page.n,
-                     consumer->conf.topic->name);
-
-        for (i = 0; i < page.n; i++) {
-            event = &batch->events[i];
-            memset(event, 0, sizeof(fig_event_t));
-
-            event->key = page.docs[i].id;
-            event->ver = page.docs[i].ver;
-            event->deleted = page.docs[i].deleted;
-            event->body = page.docs[i].body;
-            batch->seqs[i] = 0;
-        }
-
-        batch->n = page.n;
-        query.after.data = after;
-        query.after.len = page.docs[page.n - 1].id.len;
-        memcpy(after, page.docs[page.n - 1].id.data, query.after.len);
-
-        rc = fig_batch_follow(consumer, batch);
-
-        if (rc != FIG_OK) {
-            return rc;
-        }
-    } while (page.more);
-
-    return FIG_OK;
 }

@@ -221,6 +221,8 @@ fig_sync_main(void *data)
         fig_consumer_wait(consumer, wait);
         (void) pthread_mutex_unlock(&consumer->mutex);
 
+        fig_marks_sweep(consumer);
+
         if (atomic_load(&consumer->retry)) {
             fig_dead_again(consumer);
         }

@@ -22,7 +22,7 @@ static void fig_outbox_free(fig_outbox_t *outbox);
 
 fig_status_t
 fig_outbox_open(fig_store_t *store, fig_bus_t *bus, const fig_topic_t *topic,
-    fig_outbox_t **outbox)
+    fig_look_pt look, void *data, fig_outbox_t **outbox)
 {
     fig_outbox_t  *self;
     fig_status_t   rc;
@@ -37,6 +37,8 @@ fig_outbox_open(fig_store_t *store, fig_bus_t *bus, const fig_topic_t *topic,
     self->store = store;
     self->bus = bus;
     self->topic = topic;
+    self->look = look;
+    self->data = data;
     self->rows = fig_rows_create();
     self->seen = fig_seen_create();
     self->before = fig_seen_create();
@@ -219,6 +221,23 @@ fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
     size_t        i;
     fig_status_t  rc;
 
+    rc = fig_outbox_store(outbox, ops, n);
+
+    for (i = 0; rc == FIG_OK && i < n; i++) {
+        if (ops[i].status == FIG_OK) {
+            fig_outbox_publish(outbox, &ops[i].doc, traceparent);
+        }
+    }
+
+    return rc;
+}
+
+
+fig_status_t
+fig_outbox_store(fig_outbox_t *outbox, fig_op_t *ops, size_t n)
+{
+    size_t  i;
+
     for (i = 0; i < n; i++) {
         if (ops[i].kind != FIG_STORE_PUT) {
             return FIG_INVALID;
@@ -227,20 +246,16 @@ fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
         ops[i].doc.pending = true;
     }
 
-    rc = fig_store_write(outbox->store, ops, n);
+    return fig_store_write(outbox->store, ops, n);
+}
 
-    if (rc != FIG_OK) {
-        return rc;
-    }
 
-    for (i = 0; i < n; i++) {
-        if (ops[i].status == FIG_OK) {
-            /* what finds no room is found by the scan */
-            (void) fig_outbox_put(outbox, &ops[i].doc, traceparent);
-        }
-    }
-
-    return FIG_OK;
+void
+fig_outbox_publish(fig_outbox_t *outbox, const fig_doc_t *doc,
+    fig_str_t traceparent)
+{
+    /* what finds no room is found by the scan */
+    (void) fig_outbox_put(outbox, doc, traceparent);
 }
 
 

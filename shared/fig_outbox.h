@@ -13,6 +13,11 @@
  * finds what a crash, another process's death or a full queue left behind.
  * States coalesce: what counts is the last.
  *
+ * The same mark keeps what has to follow a write from being forgotten: what is
+ * stored is published only when somebody has looked at it, so that a state that
+ * nobody could look at (the process died, the store did not answer and wrote it
+ * later, looking failed) is found by the scan, which has it looked at.
+ *
  * Metrics: ficus_outbox_pending (rows in this process's hands),
  * ficus_outbox_published_total, ficus_outbox_repeated_total,
  * ficus_outbox_seconds (commit to acknowledgement).
@@ -32,11 +37,22 @@ typedef struct fig_outbox_s  fig_outbox_t;
 
 
 /*
- * topic, store and bus must outlive it.
+ * Called on a thread of the outbox with a state that the scan found, tombstones
+ * too; the arena is for this call.  FIG_OK: all that has to follow it has
+ * followed.  Else it is asked again, and the state is not published before.
+ */
+
+typedef fig_status_t (*fig_look_pt)(void *data, const fig_doc_t *doc,
+    fig_arena_t *arena);
+
+
+/*
+ * topic, store, bus and data must outlive it; look may be NULL.
  */
 
 fig_status_t fig_outbox_open(fig_store_t *store, fig_bus_t *bus,
-    const fig_topic_t *topic, fig_outbox_t **outbox) FIG_NODISCARD;
+    const fig_topic_t *topic, fig_look_pt look, void *data,
+    fig_outbox_t **outbox) FIG_NODISCARD;
 
 
 /*
@@ -61,6 +77,17 @@ const char *fig_outbox_check(void *data);
 
 fig_status_t fig_outbox_write(fig_outbox_t *outbox, fig_op_t *ops, size_t n,
     fig_str_t traceparent) FIG_NODISCARD;
+
+
+/*
+ * The two halves of it, for whoever has something to do between them: what is
+ * stored and not published is found by the scan.
+ */
+
+fig_status_t fig_outbox_store(fig_outbox_t *outbox, fig_op_t *ops, size_t n)
+    FIG_NODISCARD;
+void fig_outbox_publish(fig_outbox_t *outbox, const fig_doc_t *doc,
+    fig_str_t traceparent);
 
 
 #endif /* FIG_OUTBOX_H_INCLUDED */

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t       declare;     /* us: not before */
     uint64_t       scan;
     bool           all;         /* no scan was before */
+    bool           failing;     /* looking did, which was said */
 } fig_keeper_t;
 
 
@@ -38,6 +39,7 @@ static void fig_keeper_scan(fig_keeper_t *keeper);
 static bool fig_keeper_page(fig_keeper_t *keeper, const fig_page_t *page);
 static bool fig_keeper_known(fig_outbox_t *outbox, const fig_doc_t *doc);
 static bool fig_keeper_take(fig_keeper_t *keeper, fig_str_t id);
+static bool fig_keeper_look(fig_keeper_t *keeper, const fig_doc_t *doc);
 static bool fig_keeper_room(fig_outbox_t *outbox);
 
 
@@ -291,11 +293,43 @@ fig_keeper_take(fig_keeper_t *keeper, fig_str_t id)
         return false;
     }
 
+    if (!fig_keeper_look(keeper, &doc)) {
+        return true;
+    }
+
     do {
         rc = fig_outbox_put(outbox, &doc, (fig_str_t) { 0 });
     } while (rc == FIG_BUSY && fig_keeper_room(outbox));
 
     return rc != FIG_BUSY;
+}
+
+
+/* perhaps nobody could when it was written; false: it has to wait */
+
+static bool
+fig_keeper_look(fig_keeper_t *keeper, const fig_doc_t *doc)
+{
+    fig_status_t   rc;
+    fig_outbox_t  *outbox;
+
+    outbox = keeper->outbox;
+
+    if (outbox->look == NULL) {
+        return true;
+    }
+
+    rc = outbox->look(outbox->data, doc, keeper->row);
+
+    if (rc != FIG_OK && !keeper->failing) {
+        fig_log_warn("what follows %s \"%.*s\" can't be done: %s; it is tried "
+                     "again and not published before", outbox->topic->name,
+                     (int) doc->id.len, doc->id.data, fig_status_name(rc));
+    }
+
+    keeper->failing = rc != FIG_OK;
+
+    return rc == FIG_OK;
 }
 
 

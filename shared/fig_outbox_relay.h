@@ -41,6 +41,8 @@ struct fig_outbox_s {
     fig_store_t        *store;
     fig_bus_t          *bus;
     const fig_topic_t  *topic;
+    fig_look_pt         look;
+    void               *data;          /* its */
     unsigned            publisher;
 
     pthread_t           relay;

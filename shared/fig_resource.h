@@ -83,7 +83,10 @@ struct fig_resource_s {
     fig_status_t      (*index)(const fig_resource_t *resource,
         fig_change_t *change);
 
-    /* doc is stored: what has to follow; may be NULL */
+    /*
+     * doc is stored: what has to follow; may be NULL.  Other than FIG_OK: it
+     * could not, and the fig_look_pt of the outbox gets doc later.
+     */
     fig_status_t      (*stored)(const fig_resource_t *resource,
         fig_change_t *change);
 

@@ -422,15 +422,16 @@ fig_change_write(const fig_resource_t *resource, fig_change_t *change,
 
     fig_change_op(resource, change, &op);
 
-    rc = fig_outbox_write(resource->outbox, &op, 1, traceparent);
+    rc = fig_outbox_store(resource->outbox, &op, 1);
 
-    return rc == FIG_OK ? fig_change_written(resource, change, &op) : rc;
+    return rc == FIG_OK ? fig_change_written(resource, change, &op,
+                                             traceparent) : rc;
 }
 
 
 fig_status_t
 fig_change_written(const fig_resource_t *resource, fig_change_t *change,
-    const fig_op_t *op)
+    const fig_op_t *op, fig_str_t traceparent)
 {
     if (op->status == FIG_TAKEN) {
         fig_errors_add(&change->conflicts,
@@ -439,8 +440,11 @@ fig_change_written(const fig_resource_t *resource, fig_change_t *change,
         return FIG_TAKEN;
     }
 
-    if (op->status == FIG_OK && resource->stored != NULL) {
-        return resource->stored(resource, change);
+    if (op->status == FIG_OK
+        && (resource->stored == NULL
+            || resource->stored(resource, change) == FIG_OK))
+    {
+        fig_outbox_publish(resource->outbox, &op->doc, traceparent);
     }
 
     return op->status;

@@ -99,14 +99,16 @@ fig_status_t fig_change_draft(const fig_resource_t *resource,
 
 
 /*
- * Stores doc and lets what has to follow happen.  FIG_CONFLICT: somebody was
- * faster; FIG_TAKEN: conflicts tell.
+ * Stores doc, lets happen what has to follow and publishes it; what could not
+ * follow is left to the outbox.  FIG_CONFLICT: somebody was faster; FIG_TAKEN:
+ * conflicts tell.
  */
 
 fig_status_t fig_change_write(const fig_resource_t *resource,
     fig_change_t *change, fig_str_t traceparent) FIG_NODISCARD;
 fig_status_t fig_change_written(const fig_resource_t *resource,
-    fig_change_t *change, const fig_op_t *op) FIG_NODISCARD;
+    fig_change_t *change, const fig_op_t *op, fig_str_t traceparent)
+    FIG_NODISCARD;
 
 
 /*

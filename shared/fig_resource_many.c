@@ -166,8 +166,7 @@ many_write(many_t *many)
     size_t        i;
     fig_status_t  rc;
 
-    rc = fig_outbox_write(many->resource->outbox, many->ops, many->n,
-                          fig_trace_parent(many->request));
+    rc = fig_outbox_store(many->resource->outbox, many->ops, many->n);
 
     for (i = 0; rc == FIG_OK && i < many->n; i++) {
         rc = many_settle(many, &many->ops[i], many->places[i]);
@@ -186,7 +185,8 @@ many_settle(many_t *many, const fig_op_t *op, size_t place)
     fig_change_open(&change, many->request->arena);
     change.doc = op->doc;
 
-    rc = fig_change_written(many->resource, &change, op);
+    rc = fig_change_written(many->resource, &change, op,
+                            fig_trace_parent(many->request));
     rc = (rc == FIG_CONFLICT) ? many_again(many, place)
                               : many_result(many, place, rc, &change);
     fig_change_close(&change);

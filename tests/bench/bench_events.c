@@ -143,7 +143,8 @@ main(void)
 
     store = open_store("users");
     bus = open_bus();
-    expect(fig_outbox_open(store, bus, &topic, &outbox) == FIG_OK, "outbox");
+    expect(fig_outbox_open(store, bus, &topic, NULL, NULL, &outbox) == FIG_OK,
+           "outbox");
 
     write_users(0, KEYS);
     wait_for(KEYS - 1, 1);

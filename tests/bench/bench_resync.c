@@ -123,7 +123,8 @@ main(int argc, char **argv)
 
     bus = open_bus();
     look(service);
-    expect(fig_outbox_open(source, bus, &topic, &outbox) == FIG_OK, "outbox");
+    expect(fig_outbox_open(source, bus, &topic, NULL, NULL, &outbox) == FIG_OK,
+           "outbox");
 
     for (i = 0; i < updates; i += BATCH) {
         fill(i, BATCH, true);

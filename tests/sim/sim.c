@@ -88,7 +88,7 @@ main(int argc, char **argv)
     if (!sim_arguments(&arguments, argc, argv)) {
         (void) fputs("usage: sim [--seed N | --seeds FIRST-LAST] [--trace]\n"
                      "           [--faults KIND,...]\n"
-                     "           [--repair auto|no|stream|yes]\n"
+                     "           [--repair yes|no]\n"
                      "           [--stats] [--hash] [--go-on]\n"
                      "           [--bugs | --bug NAME]\n"
                      "Kinds: crash stop store net broker consumer replay "
@@ -253,7 +253,7 @@ sim_repair(const char *value)
 {
     size_t  i;
 
-    static const char *const  names[] = { "auto", "no", "stream", "yes" };
+    static const char *const  names[] = { "yes", "no" };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 

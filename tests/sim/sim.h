@@ -89,8 +89,6 @@ typedef struct {
     int64_t              wall;           /* what the wall clock is off, us */
     unsigned             faults;         /* kinds of this schedule */
     unsigned             lost;           /* times the broker lost something */
-    bool                 unsure;         /* an order was perhaps written, and
-                                            nobody looked at it afterwards */
     unsigned             odds;           /* per 1000, of small troubles */
     bool                 done;
     bool                 failed;
@@ -102,10 +100,8 @@ typedef struct {
 } sim_t;
 
 typedef enum {
-    SIM_REPAIR_AUTO = 0,                 /* STREAM, if users can be compared */
-    SIM_REPAIR_NO,                       /* nobody answers who compares */
-    SIM_REPAIR_STREAM,                   /* of what the broker lost */
-    SIM_REPAIR_YES                       /* of unsure orders, too */
+    SIM_REPAIR_YES = 0,
+    SIM_REPAIR_NO                        /* nobody answers who compares */
 } sim_repair_t;
 
 typedef struct {

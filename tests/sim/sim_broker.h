@@ -175,7 +175,6 @@ void sim_bus_answers(void *data);
 
 fig_status_t sim_bus_serve(void *self, const char *subject,
     fig_bus_serve_pt serve, void *data);
-bool sim_bus_serves(const char *subject);
 fig_status_t sim_bus_request(void *self, const char *subject,
     fig_str_t request, uint64_t timeout, fig_arena_t *arena,
     fig_str_t *reply);

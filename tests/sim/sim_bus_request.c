@@ -188,13 +188,6 @@ sim_request_mute(const char *subject)
 }
 
 
-bool
-sim_bus_serves(const char *subject)
-{
-    return sim_request_choose(subject) != NULL;
-}
-
-
 /* one of those who serve it now */
 
 static sim_post_t *

@@ -23,7 +23,6 @@
 
 static void sim_log(const char *level, const char *fmt, va_list args)
     FIG_PRINTF(2, 0);
-static void sim_log_seen(const char *fmt);
 
 
 static const fig_worker_t  *sim_worker;
@@ -94,24 +93,11 @@ sim_log(const char *level, const char *fmt, va_list args)
 }
 
 
-/* it says so when an order was written and could not be looked at again */
-
-static void
-sim_log_seen(const char *fmt)
-{
-    if (strncmp(fmt, "an order could not", 18) == 0) {
-        sim.unsure = true;
-    }
-}
-
-
 #define SIM_LOG(name)                                                         \
     void                                                                      \
     fig_log_ ## name(const char *fmt, ...)                                    \
     {                                                                         \
         va_list  args;                                                        \
-                                                                              \
-        sim_log_seen(fmt);                                                    \
                                                                               \
         if (sim.tracing) {                                                    \
             va_start(args, fmt);                                              \

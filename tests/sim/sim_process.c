@@ -196,10 +196,6 @@ sim_process_crash(sim_process_t *process)
     if (process->state != SIM_DOWN) {
         sim_trace("%s is killed", process->name);
 
-        sim.unsure = sim.unsure
-                     || (process->number == SIM_ORDERS
-                         && process->handlers != 0);
-
         sim_process_exit(process);
     }
 }

@@ -24,7 +24,6 @@
 
 static void sim_director(void *data);
 static bool sim_director_up(void);
-static sim_repair_t sim_director_repair(void);
 static void sim_director_level(void);
 
 
@@ -85,9 +84,7 @@ sim_director(void *data)
         return;
     }
 
-    if ((sim.lost && sim_director_repair() < SIM_REPAIR_STREAM)
-        || (sim.unsure && sim_director_repair() < SIM_REPAIR_YES))
-    {
+    if (sim.lost && sim_options.repair == SIM_REPAIR_NO) {
 
         /* what is on its way to the store is there then */
         sim_sleep(2 * SIM_SECOND);
@@ -126,18 +123,6 @@ sim_director_up(void)
     }
 
     return false;
-}
-
-
-static sim_repair_t
-sim_director_repair(void)
-{
-    if (sim_options.repair != SIM_REPAIR_AUTO) {
-        return sim_options.repair;
-    }
-
-    return sim_bus_serves("ficus.rpc.users.digest") ? SIM_REPAIR_STREAM
-                                                    : SIM_REPAIR_NO;
 }
 
 

@@ -219,10 +219,6 @@ sim_store_unknown(sim_store_t *store, const fig_op_t *ops, size_t n)
 
     copy = sim_ops_copy(ops, n);
 
-    sim.unsure = sim.unsure
-                 || (store->process->number == SIM_ORDERS
-                     && strcmp(sim_fiber_name(), "request") == 0);
-
     for (i = 0; i < n; i++) {
 
         switch (sim_random(4)) {
@@ -249,10 +245,6 @@ sim_store_arrive(void *data, uint64_t n)
     fig_op_t  *op = data;
 
     sim_store_apply(&sim_databases[n], op, 1, false);
-
-    /* perhaps whoever wanted it did not wait for it */
-
-    sim.unsure = sim.unsure || (n != 0 && op->status == FIG_OK);
 }
 
 

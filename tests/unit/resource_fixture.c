@@ -98,8 +98,8 @@ resource_setup(void)
     things.filters[0].name = "mail";
     things.filters[0].parse = any;
 
-    ck_assert_int_eq(fig_outbox_open(store, bus, &topic, &things.outbox),
-                     FIG_OK);
+    ck_assert_int_eq(fig_outbox_open(store, bus, &topic, NULL, NULL,
+                                     &things.outbox), FIG_OK);
 
     memory = fig_arena_create(65536, 64 * MB);
     ck_assert_ptr_nonnull(memory);

@@ -65,8 +65,7 @@ crash(void)
         ct.bus = events_bus(&ct.broker);
 
         ck_assert_int_eq(fig_outbox_open(ct.users, ct.bus, &events_topic,
-                                         &ct.outbox),
-                         FIG_OK);
+                                         NULL, NULL, &ct.outbox), FIG_OK);
 
         atomic_store(&ct.die, true);
         ct_follow("orders");
@@ -285,6 +284,35 @@ START_TEST(crash_between_raise_and_settle)
 END_TEST
 
 
+/* a raise whose answer nobody waited for; more of them than fit in a page */
+
+START_TEST(raised_too_late)
+{
+    unsigned  i;
+    fig_op_t  op;
+    char      id[16], body[128];
+
+    ct_begin(true);
+    ct_follow("orders");
+    events_write(ct.outbox, 1, 1);
+    within(5000U, atomic_load(&ct.versions[1]) == 1);
+
+    for (i = 0; i < 600; i++) {
+        op = events_op(id, body, i, 2);
+        op.kind = FIG_STORE_RAISE;
+        op.collection = &events_replica;
+        op.doc.pending = true;
+        ck_assert_int_eq(fig_store_write(ct.orders, &op, 1), FIG_OK);
+    }
+
+    within(12000U, ct_level(600, 2));
+    within(5000U, events_pending(ct.orders, &events_replica) == 0);
+
+    ct_end();
+}
+END_TEST
+
+
 START_TEST(apply_fails_and_is_slow)
 {
     ct_begin(true);
@@ -324,6 +352,7 @@ START_TEST(store_is_locked)
     sqlite3  *db;
     char      path[4200];
 
+    ct.marked = true;
     ct_begin(true);
     ct_follow("orders");
     events_write(ct.outbox, 1, 1);
@@ -383,7 +412,8 @@ main(void)
     const TTest *const  tests[] = {
         follows, both_wait_for_the_server, deletions, out_of_order,
         replay_is_a_no_op, poison, crash_between_raise_and_settle,
-        apply_fails_and_is_slow, store_is_locked, restart_reads_on
+        raised_too_late, apply_fails_and_is_slow, store_is_locked,
+        restart_reads_on
     };
 
     if (!broker_there()) {

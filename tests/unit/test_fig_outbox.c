@@ -11,6 +11,7 @@
 #include "fig_metrics.h"
 #include "unit.h"
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 static void begin(const char *config, bool run);
 static void end(void);
 static void put_marked(unsigned key, uint64_t ver);
+static fig_status_t look(void *data, const fig_doc_t *doc,
+    fig_arena_t *arena);
 
 
 static broker_t       broker;
@@ -30,6 +33,8 @@ static fig_store_t   *store;
 static fig_bus_t     *bus;
 static fig_outbox_t  *outbox;
 static uint64_t       last[KEYS];
+static atomic_uint    looked[3];        /* how often at each key */
+static atomic_bool    looks;            /* at the second one, successfully */
 
 
 static void
@@ -44,8 +49,8 @@ begin(const char *config, bool run)
     store = events_store(&broker, "users");
     bus = events_bus(&broker);
 
-    ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, &outbox),
-                     FIG_OK);
+    ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, look, NULL,
+                                     &outbox), FIG_OK);
 }
 
 
@@ -72,6 +77,23 @@ put_marked(unsigned key, uint64_t ver)
 
     ck_assert_int_eq(fig_store_write(store, &op, 1), FIG_OK);
     ck_assert_int_eq(op.status, FIG_OK);
+}
+
+
+static fig_status_t
+look(void *data, const fig_doc_t *doc, fig_arena_t *arena)
+{
+    uint64_t  key;
+
+    key = strtoul(doc->id.data + 1, NULL, 10);
+    ck_assert(doc->pending);
+    ck_assert_uint_ne(doc->body.len, 0);
+
+    if (key < 3) {
+        (void) atomic_fetch_add(&looked[key], 1);
+    }
+
+    return key != 1 || atomic_load(&looks) ? FIG_OK : FIG_BUSY;
 }
 
 
@@ -304,9 +326,9 @@ START_TEST(marks_of_the_dead)
 
     /* one before it starts, at once; one while it runs, seen twice */
 
-    put_marked(1, 1);
-    ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, &outbox),
-                     FIG_OK);
+    put_marked(3, 1);
+    ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, NULL, NULL,
+                                     &outbox), FIG_OK);
     within(900U, events_pending(store, &events_users) == 0);
 
     start = fig_clock_us();
@@ -314,7 +336,40 @@ START_TEST(marks_of_the_dead)
     within(4000U, events_pending(store, &events_users) == 0);
     ck_assert_uint_gt(fig_clock_us() - start, 500000);
 
-    ck_assert_uint_eq(events_read(bus, 3, last), 2);
+    ck_assert_uint_eq(events_read(bus, 4, last), 2);
+
+    end();
+}
+END_TEST
+
+
+/* what is found was perhaps looked at by nobody, what is written was */
+
+START_TEST(found_is_looked_at)
+{
+    fig_op_t  op;
+    char      id[16], body[128];
+
+    begin(NULL, true);
+    events_write(outbox, 0, 1);
+
+    op = events_op(id, body, 1, 1);
+    ck_assert_int_eq(fig_outbox_store(outbox, &op, 1), FIG_OK);
+    op = events_op(id, body, 2, 1);
+    ck_assert_int_eq(fig_outbox_store(outbox, &op, 1), FIG_OK);
+
+    /* what can't be looked at holds up nobody else */
+
+    within(4000U, events_pending(store, &events_users) == 1);
+    within(4000U, atomic_load(&looked[1]) >= 2);
+    ck_assert_uint_eq(events_metric("ficus_outbox_published_total"), 2);
+
+    atomic_store(&looks, true);
+    within(4000U, events_pending(store, &events_users) == 0);
+    ck_assert_uint_eq(events_read(bus, 3, last), 3);
+
+    ck_assert_uint_eq(atomic_load(&looked[0]), 0);
+    ck_assert_uint_eq(atomic_load(&looked[2]), 1);
 
     end();
 }
@@ -332,8 +387,8 @@ START_TEST(two_on_one_store)
 
     store2 = events_store(&broker, "users");
     bus2 = events_bus(&broker);
-    ck_assert_int_eq(fig_outbox_open(store2, bus2, &events_topic, &outbox2),
-                     FIG_OK);
+    ck_assert_int_eq(fig_outbox_open(store2, bus2, &events_topic, NULL, NULL,
+                                     &outbox2), FIG_OK);
 
     /* for longer than three scans */
 
@@ -455,8 +510,8 @@ main(void)
     const TTest *const  tests[] = {
         publishes_and_settles, conflicts_are_not_published, states_coalesce,
         server_comes_later, kill_while_publishing, frozen_server,
-        stream_deleted, server_wiped, marks_of_the_dead, two_on_one_store,
-        too_large, close_publishes, close_without_server
+        stream_deleted, server_wiped, marks_of_the_dead, found_is_looked_at,
+        two_on_one_store, too_large, close_publishes, close_without_server
     };
 
     if (!broker_there()) {

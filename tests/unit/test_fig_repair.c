@@ -355,7 +355,7 @@ START_TEST(stream_of_others)
     ct.orders = events_store(&ct.broker, "orders");
     ct.bus = events_bus(&ct.broker);
     ck_assert_int_eq(fig_outbox_open(ct.users, ct.bus, &events_topic,
-                                     &ct.outbox), FIG_OK);
+                                     NULL, NULL, &ct.outbox), FIG_OK);
     ct_serve();
     ct_follow("orders");
 

@@ -63,8 +63,8 @@ users_start(fig_app_t *app, users_check_pt check, void **data)
     users->source.store = users->store;
     users->source.topic = &users_topic;
 
-    rc = fig_outbox_open(users->store, fig_app_bus(app), &users_topic,
-                         &users->resource.outbox);
+    rc = fig_outbox_open(users->store, fig_app_bus(app), &users_topic, NULL,
+                         NULL, &users->resource.outbox);
 
     if (rc == FIG_OK) {
         fig_app_check(app, "outbox", fig_outbox_check,

@@ -30,11 +30,11 @@ static fig_status_t complete_unbound(orders_t *orders, fig_change_t *change);
 static void take_over(fig_change_t *change, const order_user_t *user);
 static fig_status_t replica_get(orders_t *orders, fig_str_t id,
     fig_arena_t *arena, order_user_t *user);
-static fig_status_t stored_unbound(orders_t *orders, fig_change_t *change);
+static fig_status_t find_holder(orders_t *orders, fig_str_t key,
+    fig_arena_t *arena, order_user_t *user);
 static fig_status_t apply_event(batch_t *batch, const fig_event_t *event);
 static fig_status_t apply_bound(batch_t *batch, order_user_t *user);
 static fig_status_t apply_unbound(batch_t *batch, order_user_t *user);
-static fig_status_t apply_holder(batch_t *batch, order_user_t **user);
 static fig_status_t apply_page(batch_t *batch, const fig_page_t *page,
     order_user_t *user, bool bound);
 static fig_status_t apply_flush(batch_t *batch);
@@ -201,87 +201,77 @@ order_user(fig_arena_t *arena, fig_str_t id, uint64_t ver, fig_str_t body,
 /*
  * A user's event may have passed while the order was on its way: whoever
  * writes an order looks at the replica once more, whoever raises the replica
- * looks at the orders afterwards, so that one of the two sees the other.
+ * looks at the orders afterwards, so that one of the two sees the other.  So
+ * must whoever takes a mark off: an event may have seen it still.
  */
 
 fig_status_t
 order_stored(const fig_resource_t *resource, fig_change_t *change)
 {
-    orders_t      *orders = resource->data;
-    fig_status_t   rc;
-    order_user_t   user;
+    const fig_doc_t  *doc = &change->doc, *stored = change->stored;
 
-    if (change->doc.deleted) {
-        return FIG_OK;
-    }
-
-    if (!is_bound(&change->doc)) {
-        return stored_unbound(orders, change);
-    }
-
-    rc = replica_get(orders, change->doc.keys[ORDER_USER], change->arena,
-                     &user);
-
-    if (rc == FIG_OK && user.ver > change->doc.ref) {
-        rc = fig_resource_edit(resource, change->doc.id, change->arena,
-                               order_follow, &user);
-    }
-
-    if (rc != FIG_OK && rc != FIG_DECLINED) {
-        fig_log_warn("an order could not follow its user at once");
-    }
-
-    return FIG_OK;
-}
-
-
-static fig_status_t
-stored_unbound(orders_t *orders, fig_change_t *change)
-{
-    fig_event_t    holder;
-    fig_status_t   rc;
-    order_user_t   user;
-
-    if (change->doc.keys[ORDER_USER].data != NULL
-        || (change->before != NULL
-            && change->stored->keys[ORDER_USER].data == NULL
-            && fig_str_eq(fig_json_string(change->before, "email"),
-                          fig_json_string(change->fields, "email"))))
+    if (!is_bound(doc) && change->before != NULL && !stored->pending
+        && stored->keys[ORDER_USER].data == NULL
+        && fig_str_eq(stored->keys[ORDER_EMAIL], doc->keys[ORDER_EMAIL]))
     {
         return FIG_OK;
     }
 
-    /* so must whoever takes a mark off: an event may have seen it still */
+    return orders_look(resource->data, doc, change->arena);
+}
 
-    rc = ask_holder(orders, change->doc.keys[ORDER_EMAIL], change->arena,
-                    &holder);
-    if (rc == FIG_DECLINED) {
+
+fig_status_t
+orders_look(void *data, const fig_doc_t *doc, fig_arena_t *arena)
+{
+    orders_t      *orders = data;
+    fig_status_t   rc;
+    order_user_t   user;
+
+    if (doc->deleted || fig_str_eq(doc->keys[ORDER_USER], ORDER_ASK)) {
         return FIG_OK;
     }
 
-    memset(&user, 0, sizeof(order_user_t));
+    rc = is_bound(doc) ? replica_get(orders, doc->keys[ORDER_USER], arena,
+                                     &user)
+                       : find_holder(orders, doc->keys[ORDER_EMAIL],
+                                     arena, &user);
+
+    if (rc == FIG_OK && !(is_bound(doc) && user.ver <= doc->ref)) {
+        rc = fig_resource_edit(&orders->resource, doc->id, arena,
+                               order_follow, &user);
+    }
+
+    return rc == FIG_DECLINED ? FIG_OK : rc;
+}
+
+
+/*
+ * Whom the unbound orders with this e-mail are to be bound to; or they are to
+ * be marked, since nobody can be asked now.  FIG_DECLINED: nobody holds it.
+ */
+
+static fig_status_t
+find_holder(orders_t *orders, fig_str_t key, fig_arena_t *arena,
+    order_user_t *user)
+{
+    fig_event_t   holder;
+    fig_status_t  rc;
+
+    rc = ask_holder(orders, key, arena, &holder);
 
     if (rc == FIG_OK) {
-        rc = order_user(change->arena, holder.key, holder.ver, holder.body,
-                        &user);
-        user.bind = true;
+        rc = order_user(arena, holder.key, holder.ver, holder.body, user);
+        user->bind = true;
 
-    } else {
-        user.ask = true;
-        user.key = change->doc.keys[ORDER_EMAIL];
+    } else if (rc != FIG_DECLINED) {
+        memset(user, 0, sizeof(order_user_t));
+        user->key = key;
+        user->ask = true;
         rc = FIG_OK;
     }
 
-    if (rc == FIG_OK) {
-        rc = fig_resource_edit(&orders->resource, change->doc.id,
-                               change->arena, order_follow, &user);
-    }
-
-    if (rc != FIG_OK && rc != FIG_DECLINED) {
-        fig_log_warn("an order could not be bound at once");
-    }
-
-    return FIG_OK;
+    return rc;
 }
 
 
@@ -435,8 +425,10 @@ apply_unbound(batch_t *batch, order_user_t *user)
             }
 
             if (holder == NULL) {
-                holder = user;
-                rc = apply_holder(batch, &holder);
+                holder = fig_arena_alloc(batch->arena, sizeof(order_user_t));
+                rc = holder ? find_holder(batch->orders, user->key,
+                                          batch->arena, holder)
+                            : FIG_NOMEM;
             }
 
             break;
@@ -453,45 +445,6 @@ apply_unbound(batch_t *batch, order_user_t *user)
     } while (rc == FIG_OK && page.more);
 
     return rc == FIG_DECLINED ? FIG_OK : rc;
-}
-
-
-/*
- * Replaces the user by the one who holds his address.
- */
-
-static fig_status_t
-apply_holder(batch_t *batch, order_user_t **user)
-{
-    fig_event_t    event;
-    fig_status_t   rc;
-    order_user_t  *holder;
-
-    holder = fig_arena_calloc(batch->arena, sizeof(order_user_t));
-    if (holder == NULL) {
-        return FIG_NOMEM;
-    }
-
-    rc = ask_holder(batch->orders, (*user)->key, batch->arena, &event);
-
-    if (rc == FIG_DECLINED) {
-        return rc;
-    }
-
-    if (rc == FIG_OK) {
-        rc = order_user(batch->arena, event.key, event.ver, event.body,
-                        holder);
-        holder->bind = true;
-
-    } else {
-        holder->key = (*user)->key;
-        holder->ask = true;
-        rc = FIG_OK;
-    }
-
-    *user = holder;
-
-    return rc;
 }
 
 

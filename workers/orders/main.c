@@ -115,8 +115,8 @@ start_parts(orders_t *orders, fig_app_t *app)
         .data = orders
     };
 
-    rc = fig_outbox_open(orders->store, orders->bus, &orders_topic,
-                         &orders->resource.outbox);
+    rc = fig_outbox_open(orders->store, orders->bus, &orders_topic, orders_look,
+                         orders, &orders->resource.outbox);
 
     if (rc == FIG_OK) {
         fig_app_check(app, "outbox", fig_outbox_check,

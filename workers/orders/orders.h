@@ -63,12 +63,14 @@ fig_status_t order_index(const fig_resource_t *resource,
     fig_change_t *change);
 
 
-/* follow.c: how orders follow users; for fig_resource_t, fig_consumer_t */
+/* follow.c: how orders follow users; for resource, outbox and consumer */
 
 fig_status_t order_complete(const fig_resource_t *resource,
     fig_change_t *change);
 fig_status_t order_stored(const fig_resource_t *resource,
     fig_change_t *change);
+fig_status_t orders_look(void *data, const fig_doc_t *doc,
+    fig_arena_t *arena);
 fig_status_t orders_apply(void *data, const fig_event_t *events, size_t n,
     fig_arena_t *arena);
 const char *orders_check(void *data, const fig_event_t *event,
