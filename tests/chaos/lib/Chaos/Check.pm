@@ -10,6 +10,8 @@ package Chaos::Check;
 #
 #     my @violations = $check->run;       [ kind, document, text ], ...
 #     $check->carry                       what the next check has to know
+#     $check->unlike                      documents of which the lists say
+#                                         something else than they do alone
 #
 # ops are Chaos::History's, those of client F read each document at the end,
 # when all is well again; lists are what the system's lists said then.
@@ -405,25 +407,55 @@ sub _holders {
 sub _lists {
     my ($self) = @_;
 
-    my %is = map { ("u/$_->{userId}" => $_) } @{$self->{lists}{users}};
-
-    $is{"o/$_->{orderId}"} = $_ for @{$self->{lists}{orders}};
-
     for my $d (sort keys %{$self->{docs}}) {
-        my $doc = $self->{docs}{$d};
-        my ($last) = grep { $_->{c} eq 'F' && $_->{k} ne 'info' }
-            reverse @{$self->{by}{$d}};
-
-        if (!$last) {
-            $self->bad('unread', $d, 'could not be read at the end');
-            next;
-        }
-
-        my $one = $last->{b} ? $doc->text($last->{b}) : 'absent';
-        my $list = $is{$d} ? $doc->text($is{$d}) : 'absent';
-
-        $self->bad('list', $d, "$list, but alone $one") if $one ne $list;
+        $self->bad('unread', $d, 'could not be read at the end')
+            if !$self->_last($d);
     }
+
+    for my $d ($self->unlike) {
+        $self->bad('list', $d, $self->_listed($d) . ', but alone '
+            . $self->_alone($d));
+    }
+}
+
+
+sub unlike {
+    my ($self) = @_;
+
+    return grep { $self->_last($_) && $self->_alone($_) ne $self->_listed($_) }
+        sort keys %{$self->{docs}};
+}
+
+
+sub _last {
+    my ($self, $d) = @_;
+
+    my ($last) = grep { $_->{c} eq 'F' && $_->{k} ne 'info' }
+        reverse @{$self->{by}{$d}};
+
+    return $last;
+}
+
+
+sub _alone {
+    my ($self, $d) = @_;
+
+    my $is = $self->_last($d)->{b};
+
+    return $is ? $self->{docs}{$d}->text($is) : 'absent';
+}
+
+
+sub _listed {
+    my ($self, $d) = @_;
+
+    $self->{listed} //= {
+        (map { ("u/$_->{userId}" => $_) } @{$self->{lists}{users}}),
+        (map { ("o/$_->{orderId}" => $_) } @{$self->{lists}{orders}}) };
+
+    my $is = $self->{listed}{$d};
+
+    return $is ? $self->{docs}{$d}->text($is) : 'absent';
 }
 
 
@@ -437,8 +469,7 @@ sub carry {
 
     for my $d (sort keys %{$self->{docs}}) {
         my $doc = $self->{docs}{$d};
-        my ($last) = grep { $_->{c} eq 'F' && $_->{k} ne 'info' }
-            reverse @{$self->{by}{$d}};
+        my $last = $self->_last($d);
         my ($low) = $doc->low(9e99);
 
         push @ops, grep { $_->{k} eq 'info' && $_->{o} ne 'get'

@@ -103,14 +103,14 @@ sub round {
     $nemesis->heal;
 
     my @bad = $self->_settle(now());
-    my @known = sort keys %{$self->{documents}};
     my @paths = glob $self->_path("round-$n-*");
     my @ops = Chaos::History::load(@paths);
 
     $self->{documents}{$_->{d}} = 1 for @ops;
-    $self->_read($n);
-    push @bad, $self->_judge($n, @ops,
-        Chaos::History::load(glob $self->_path("last-$n-*")));
+
+    my ($last, @late) = $self->_last($n);
+
+    push @bad, @late, $self->_judge($n, @ops, @$last);
     unlink @paths, glob $self->_path("last-$n-*") if !@bad;
     push @{$self->{bad}}, @bad;
 
@@ -303,18 +303,38 @@ sub _lists {
 }
 
 
-# All documents, each by itself, with its version.
+# All documents, each by itself, with its version.  What was frozen with a
+# request that its client has given up carries it out when all is well again:
+# if the lists were read before, both are read once more.
 
-sub _read {
+sub _last {
     my ($self, $n) = @_;
 
-    my @all = sort keys %{$self->{documents}};
+    my @of = sort keys %{$self->{documents}};
+    my (@last, @bad);
+
+    for my $time (0 .. 2) {
+        $self->_read($n, $time, @of);
+        @last = Chaos::History::load(glob $self->_path("last-$n-*"));
+
+        last if !$self->{lists} || $time == 2;
+        @of = Chaos::Check->new(ops => [ @last ], lists => $self->{lists})
+            ->unlike or last;
+        push @bad, $self->_settle(now());
+    }
+
+    return (\@last, @bad);
+}
+
+
+sub _read {
+    my ($self, $n, $time, @of) = @_;
 
     $self->_join(map { my $i = $_; $self->_job("reader-$i", sub {
         my $c = $self->_client('F', "last-$n-$i");
 
-        $c->{n} += $i * 10000;
-        $c->read(@all[grep { $_ % $readers == $i } 0 .. $#all]);
+        $c->{n} += ($time * $readers + $i) * 10000;
+        $c->read(@of[grep { $_ % $readers == $i } 0 .. $#of]);
     }) } 0 .. $readers - 1);
 }
 
