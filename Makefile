@@ -270,14 +270,16 @@ $(FERRETDB): tests/mongo/main.go tests/mongo/go.mod tests/mongo/go.sum
 # threads, clocks and chance are those of tests/sim; see its README.md.
 # sim-bugs has bugs on purpose.
 
-SIM_OWN := $(sort $(wildcard tests/sim/*.c))
+SIM_MAINS = tests/sim/sim.c tests/sim/bus.c
+SIM_OWN := $(sort $(filter-out $(SIM_MAINS),$(wildcard tests/sim/*.c)))
 SIM_UNDER_TEST := $(filter-out \
     shared/fig_app% shared/fig_bus_nats% shared/fig_config% shared/fig_fcgi% \
     shared/fig_log% shared/fig_metrics% shared/fig_route% \
     shared/fig_store_mongo% shared/fig_store_sqlite%,$(FIG_SOURCES)) \
     $(DOMAIN_SOURCES) workers/users_v1.c workers/users_v2.c \
     $(sort $(wildcard workers/orders/*.c))
-SIM_PROGRAMS = $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/sim-bugs
+SIM_CASES := tests/unit/bus_fixture.c $(sort $(wildcard tests/unit/bus_cases*.c))
+SIM_PROGRAMS = $(addprefix $(BUILD)/tests/sim/,sim sim-bugs bus)
 SEEDS ?= 1-1000000
 
 sim_objects = $(patsubst %.c,$(O)/$(1)/%.o,$(2))
@@ -294,21 +296,27 @@ $(O)/sim/%.o: %.c $(O)/flags
 $(O)/sim-bugs/%.o: %.c $(O)/flags
 	$(sim_compile)
 
-$(call sim_objects,sim,$(SIM_UNDER_TEST)): \
+$(call sim_objects,sim,$(SIM_UNDER_TEST) $(SIM_CASES)): \
     SIM_CFLAGS = -include tests/sim/sim_threads.h
+$(call sim_objects,sim,$(SIM_CASES)): SIM_CFLAGS += $(CHECK_CFLAGS)
 $(O)/sim/workers/users_v1.o: SIM_CFLAGS += -Dmain=sim_main_users_v1
 $(O)/sim/workers/users_v2.o: SIM_CFLAGS += -Dmain=sim_main_users_v2
 $(O)/sim/workers/orders/main.o: SIM_CFLAGS += -Dmain=sim_main_orders
-$(call sim_objects,sim,$(SIM_OWN)): SIM_CFLAGS = -DSIM_ITSELF
-$(call sim_objects,sim-bugs,$(SIM_OWN)): SIM_CFLAGS = -DSIM_ITSELF -DSIM_BUGS
+$(call sim_objects,sim,$(SIM_OWN) $(SIM_MAINS)): SIM_CFLAGS = -DSIM_ITSELF
+$(call sim_objects,sim,tests/sim/bus.c): \
+    SIM_CFLAGS += -Itests/unit $(CHECK_CFLAGS)
+$(call sim_objects,sim-bugs,$(SIM_OWN) tests/sim/sim.c): \
+    SIM_CFLAGS = -DSIM_ITSELF -DSIM_BUGS
 
-$(BUILD)/tests/sim/sim: $(call sim_objects,sim,$(SIM_OWN))
-$(BUILD)/tests/sim/sim-bugs: $(call sim_objects,sim-bugs,$(SIM_OWN))
+$(BUILD)/tests/sim/sim: $(call sim_objects,sim,$(SIM_OWN) tests/sim/sim.c)
+$(BUILD)/tests/sim/sim-bugs: $(call sim_objects,sim-bugs,$(SIM_OWN) tests/sim/sim.c)
+$(BUILD)/tests/sim/bus: $(call sim_objects,sim,$(SIM_OWN) $(SIM_CASES) tests/sim/bus.c)
+$(BUILD)/tests/sim/bus: SIM_LIBS = $(CHECK_LIBS)
 
 $(SIM_PROGRAMS): $(call sim_objects,sim,$(SIM_UNDER_TEST))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(SIM_LIBS) $(LIBS)
 
 .PHONY: sim
 sim: $(BUILD)/tests/sim/sim

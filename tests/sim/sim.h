@@ -199,6 +199,7 @@ bool sim_faults_done(void);
 void sim_faults_heal(void);
 
 void sim_run(uint64_t seed);
+void sim_begin(uint64_t seed);                       /* nobody runs yet */
 
 
 #endif /* SIM_H_INCLUDED */

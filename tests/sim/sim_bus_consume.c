@@ -179,6 +179,13 @@ sim_durable_has(sim_subscription_t *s)
     log = &s->stream->now;
     resend = s->link->ack_wait;
 
+    /* what is discarded needs no ack */
+
+    if (s->floor + 1 < log->first) {
+        s->floor = log->first - 1;
+        s->moved = sim.now;
+    }
+
     if (s->next > s->floor + 1 && sim.now - s->moved > resend) {
         s->next = s->floor + 1;
         s->moved = sim.now;

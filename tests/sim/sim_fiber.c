@@ -25,7 +25,7 @@
 #include "sim.h"
 
 
-#define SIM_FIBERS     64
+#define SIM_FIBERS     80
 #define SIM_STACK      ((size_t) 256 * 1024)
 #define SIM_EVENTS     4096
 #define SIM_STEPS      400000

@@ -34,6 +34,15 @@ sim_options_t  sim_options;
 void
 sim_run(uint64_t seed)
 {
+    sim_begin(seed);
+    (void) sim_spawn(NULL, "director", sim_director, NULL);
+    sim_loop();
+}
+
+
+void
+sim_begin(uint64_t seed)
+{
     bool  tracing;
 
     tracing = sim.tracing;
@@ -53,9 +62,6 @@ sim_run(uint64_t seed)
     sim_faults_choose();
     sim_processes_init();
     sim_bugs_init();
-
-    (void) sim_spawn(NULL, "director", sim_director, NULL);
-    sim_loop();
 }
 
 

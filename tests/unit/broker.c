@@ -24,6 +24,8 @@
 /* until a server listens, ms */
 #define BROKER_START  15000
 
+#define BROKER_PATH   4200
+
 
 typedef struct {
     uint64_t  messages;
@@ -39,6 +41,7 @@ static unsigned broker_port(void);
 static bool broker_listens(const broker_t *broker);
 static void broker_exec(const broker_t *broker);
 static void broker_config(const broker_t *broker);
+static void broker_path(const broker_t *broker, const char *name, char *path);
 static void broker_remove(const char *path);
 static int broker_remove_one(const char *path, const struct stat *st,
     int type, struct FTW *ftw);
@@ -177,9 +180,9 @@ static void
 broker_config(const broker_t *broker)
 {
     FILE  *file;
-    char   path[4200];
+    char   path[BROKER_PATH];
 
-    (void) snprintf(path, sizeof(path), "%s/conf", broker->dir);
+    broker_path(broker, "conf", path);
     file = fopen(path, "we");
 
     if (file == NULL) {
@@ -208,10 +211,10 @@ static void
 broker_exec(const broker_t *broker)
 {
     int   null;
-    char  path[4200];
+    char  path[BROKER_PATH];
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void) snprintf(path, sizeof(path), "%s/conf", broker->dir);
+    broker_path(broker, "conf", path);
 
     null = open("/dev/null", O_WRONLY);
     (void) dup2(null, STDOUT_FILENO);
@@ -257,10 +260,56 @@ broker_kill(broker_t *broker, int sig)
 void
 broker_wipe(broker_t *broker)
 {
-    char  path[4200];
+    char  path[BROKER_PATH];
 
-    (void) snprintf(path, sizeof(path), "%s/data", broker->dir);
+    broker_path(broker, "data", path);
     broker_remove(path);
+}
+
+
+void
+broker_keep(broker_t *broker)
+{
+    int    status;
+    pid_t  pid;
+    char   data[BROKER_PATH], kept[BROKER_PATH];
+
+    broker_path(broker, "data", data);
+    broker_path(broker, "kept", kept);
+    broker_remove(kept);
+
+    pid = fork();
+
+    if (pid == 0) {
+        (void) execlp("cp", "cp", "-a", data, kept, NULL);
+        _exit(127);
+    }
+
+    if (pid == -1 || waitpid(pid, &status, 0) != pid || status != 0) {
+        broker_fail("cp");
+    }
+}
+
+
+void
+broker_restore(broker_t *broker)
+{
+    char  data[BROKER_PATH], kept[BROKER_PATH];
+
+    broker_path(broker, "data", data);
+    broker_path(broker, "kept", kept);
+    broker_remove(data);
+
+    if (rename(kept, data) != 0) {
+        broker_fail(kept);
+    }
+}
+
+
+static void
+broker_path(const broker_t *broker, const char *name, char *path)
+{
+    (void) snprintf(path, BROKER_PATH, "%s/%s", broker->dir, name);
 }
 
 

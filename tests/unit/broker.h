@@ -38,6 +38,8 @@ void broker_open(broker_t *broker, const char *config);
 void broker_start(broker_t *broker);
 void broker_kill(broker_t *broker, int signal);     /* and waits for its end */
 void broker_wipe(broker_t *broker);                 /* all that it stored */
+void broker_keep(broker_t *broker);                 /* a copy of that */
+void broker_restore(broker_t *broker);              /* what was kept is back */
 void broker_close(broker_t *broker);
 
 /* through a connection of their own; false: there was none */

@@ -6,6 +6,7 @@
 
 #include "bus_fixture.h"
 #include "fig_metrics.h"
+#include <stdio.h>
 #include <string.h>
 
 
@@ -17,9 +18,9 @@ bus_test_t          bt;
 void
 bt_setup(const char *config)
 {
-    broker_open(&bt.broker, config);
+    memset(&bt, 0, sizeof(bus_test_t));
 
-    bt.conf.url = bt.broker.url;
+    bt.conf.url = bus_server.create(config);
     bt.conf.name = "test";
     bt.conf.stream_max_bytes = 1024 * 1024 * 1024;
     bt.conf.stream_max_age = 3600 * 1000;
@@ -38,7 +39,7 @@ bt_teardown(void)
     fig_bus_unsubscribe(bt.sub);
     fig_bus_close(bt.bus);
     fig_arena_destroy(bt.arena);
-    broker_close(&bt.broker);
+    bus_server.drop();
 }
 
 
@@ -47,7 +48,7 @@ bt_begin(void)
 {
     fig_stream_info_t  info;
 
-    broker_start(&bt.broker);
+    bus_server.start();
     ck_assert_int_eq(fig_bus_open(&bt.conf, &bt.bus), FIG_OK);
     within(10000U, fig_bus_connected(bt.bus));
 
@@ -75,6 +76,24 @@ bt_on_ack(void *data, uint64_t token, fig_status_t status)
 }
 
 
+void
+bt_on_request(void *data, fig_str_t request, fig_buf_t *out)
+{
+    if (fig_str_eq(request, FIG_STR("slow"))) {
+        broker_sleep(700);
+    }
+
+    if (fig_str_eq(request, FIG_STR("silent"))) {
+        out->failed = true;
+    }
+
+    if (!fig_str_eq(request, FIG_STR("nothing"))) {
+        fig_buf_puts(out, "you said ");
+        fig_buf_str(out, request);
+    }
+}
+
+
 fig_status_t
 bt_publish(const char *id, const char *payload, uint64_t token)
 {
@@ -83,10 +102,110 @@ bt_publish(const char *id, const char *payload, uint64_t token)
 }
 
 
+void
+bt_send(const char *subject, const char *id, const char *text, uint64_t token)
+{
+    uint64_t      start;
+    fig_status_t  rc;
+
+    start = fig_clock_us();
+
+    for ( ;; ) {
+        rc = fig_bus_publish(bt.bus, bt.publisher, subject, id,
+                             fig_str_from(text), token);
+
+        if (rc == FIG_OK) {
+            return;
+        }
+
+        ck_assert_int_eq(rc, FIG_AGAIN);
+        ck_assert_uint_lt(bt_since(start), 30000);
+        broker_sleep(1);
+    }
+}
+
+
+void
+bt_publish_many(unsigned first, unsigned last)
+{
+    unsigned  i, stored;
+    char      id[32], text[32];
+
+    stored = atomic_load(&bt.stored);
+
+    for (i = first; i <= last; i++) {
+        (void) snprintf(id, sizeof(id), "users/%u/1", i);
+        (void) snprintf(text, sizeof(text), "%u", i);
+        bt_send("users.updated.00", id, text, i);
+    }
+
+    within(10000U, atomic_load(&bt.stored) == stored + last + 1 - first);
+}
+
+
+void
+bt_subscribe(uint64_t start_seq)
+{
+    fig_bus_unsubscribe(bt.sub);
+    bt.sub = NULL;
+
+    ck_assert_int_eq(fig_bus_subscribe(bt.bus, &bt_stream, "orders", start_seq,
+                                       &bt.sub), FIG_OK);
+}
+
+
 fig_status_t
 bt_next(uint64_t timeout, fig_message_t *message)
 {
     return fig_bus_next(bt.sub, timeout, message);
+}
+
+
+void
+bt_expect(fig_message_t *message, uint64_t seq)
+{
+    ck_assert_int_eq(bt_next(10000, message), FIG_OK);
+    ck_assert_uint_eq(message->seq, seq);
+}
+
+
+unsigned
+bt_number(const fig_message_t *message)
+{
+    uint64_t  n;
+
+    ck_assert_int_eq(fig_str_uint(message->data, MESSAGES, &n), FIG_OK);
+
+    return (unsigned) n;
+}
+
+
+void
+bt_declined(unsigned ms)
+{
+    uint64_t       start;
+    fig_status_t   rc;
+    fig_message_t  message;
+
+    start = fig_clock_us();
+
+    do {
+        rc = bt_next(250, &message);
+
+        if (rc == FIG_OK) {
+            fig_bus_drop(bt.sub, &message);
+        }
+
+        ck_assert_uint_lt(bt_since(start), ms);
+    } while (rc != FIG_DECLINED);
+}
+
+
+fig_status_t
+bt_request(const char *text, uint64_t timeout, fig_str_t *reply)
+{
+    return fig_bus_request(bt.bus, "ficus.x", fig_str_from(text), timeout,
+                           bt.arena, reply);
 }
 
 
