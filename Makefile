@@ -406,6 +406,12 @@ chaos: all
 chaos-selftest: all
 	+@$(TEST_ENV) MAKE='$(MAKE)' perl tests/chaos/selftest.pl $(BUGS)
 
+# CONNECTIONS= of the load, 16
+.PHONY: soak
+soak: all
+	@$(TEST_ENV) TIME='$(TIME)' CONNECTIONS='$(CONNECTIONS)' \
+	    perl tests/e2e/710_soak.t
+
 # The tests of what was compiled, without the gates.
 .PHONY: check-programs coverage-report
 check-programs:
