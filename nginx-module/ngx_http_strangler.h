@@ -38,8 +38,6 @@
 
 #define NGX_HTTP_STRANGLER_KEYS         8
 
-#define NGX_HTTP_STRANGLER_QUIET        (14 * 86400000)
-
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
 
@@ -191,6 +189,7 @@ typedef struct {
 
 typedef struct {
     ngx_msec_t                      quiet;
+    ngx_msec_t                      every;
     unsigned                        given:1;
 } ngx_http_strangler_ledger_conf_t;
 
@@ -226,6 +225,8 @@ typedef struct {
     ngx_str_t                       state_file;
     ngx_str_t                       temp_file;
     ngx_str_t                       history_file;
+    ngx_str_t                       ledger_file;
+    ngx_str_t                       ledger_temp;
     u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
     u_char                          chain[NGX_HTTP_STRANGLER_SHA256_LEN];
     ngx_http_strangler_seen_t       seen;
@@ -235,9 +236,11 @@ typedef struct {
     ngx_http_upstream_srv_conf_t   *uscf;
 #if (NGX_THREADS)
     ngx_thread_pool_t              *thread_pool;
+    ngx_thread_task_t              *save_task;
 #endif
 
     ngx_uint_t                      stepping;   /* of a ramp, in a thread */
+    ngx_uint_t                      saving;     /* the ledger, likewise */
 
     unsigned                        baseline_given:1;
     unsigned                        initialized:1;
@@ -486,9 +489,8 @@ void ngx_http_strangler_lanes(ngx_http_strangler_split_t *split,
     ngx_uint_t worker);
 void ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_lane_t *sum);
-void ngx_http_strangler_sum_visits(ngx_http_strangler_split_t *split,
-    ngx_uint_t arm, ngx_uint_t first, ngx_uint_t last,
-    ngx_http_strangler_visits_t *sum);
+void ngx_http_strangler_sum_visits(ngx_http_strangler_lane_t *lane,
+    ngx_uint_t first, ngx_uint_t last, ngx_http_strangler_visits_t *sum);
 ngx_atomic_uint_t ngx_http_strangler_requests(
     ngx_http_strangler_split_t *split, ngx_uint_t arm);
 void ngx_http_strangler_tries(ngx_http_strangler_split_t *split,

@@ -114,17 +114,6 @@ struct ngx_http_strangler_call_s {
 };
 
 
-/* what the arms have done on a route; times are Unix seconds, 0: never */
-
-typedef struct {
-    ngx_atomic_uint_t                requests[NGX_HTTP_STRANGLER_ARMS];
-    ngx_atomic_uint_t                pinned[NGX_HTTP_STRANGLER_ARMS];
-    ngx_atomic_uint_t                total;
-    time_t                           last;
-    time_t                           last_baseline;
-} ngx_http_strangler_served_t;
-
-
 /* out */
 
 void ngx_http_strangler_out_init(ngx_http_strangler_out_t *out,
@@ -206,11 +195,6 @@ ngx_int_t ngx_http_strangler_show_slots(ngx_http_strangler_call_t *call,
 
 /* ledger */
 
-void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
-    ngx_uint_t route, ngx_http_strangler_served_t *served);
-ngx_uint_t ngx_http_strangler_route_is_shown(
-    ngx_http_strangler_split_t *split, ngx_uint_t route,
-    ngx_http_strangler_served_t *served);
 ngx_int_t ngx_http_strangler_show_ledger(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out);
 

@@ -45,6 +45,28 @@ static const ngx_http_strangler_parameter_t
 };
 
 
+/* in the state directory, after the name of the split */
+
+static const ngx_http_strangler_parameter_t  ngx_http_strangler_files[] = {
+
+    { ngx_string(".state"), offsetof(ngx_http_strangler_split_t, state_file) },
+
+    { ngx_string(".state.tmp"),
+      offsetof(ngx_http_strangler_split_t, temp_file) },
+
+    { ngx_string(".history"),
+      offsetof(ngx_http_strangler_split_t, history_file) },
+
+    { ngx_string(".ledger"),
+      offsetof(ngx_http_strangler_split_t, ledger_file) },
+
+    { ngx_string(".ledger.tmp"),
+      offsetof(ngx_http_strangler_split_t, ledger_temp) },
+
+    { ngx_null_string, 0 }
+};
+
+
 char *
 ngx_http_strangler_conf_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -62,7 +84,8 @@ ngx_http_strangler_conf_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     split->pool = cf->pool;
-    split->ledger.quiet = NGX_HTTP_STRANGLER_QUIET;
+    split->ledger.quiet = 14 * 86400000;
+    split->ledger.every = 60000;
 
     if (ngx_http_strangler_conf_parameters(cf, split) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
@@ -442,37 +465,30 @@ static char *
 ngx_http_strangler_conf_state_names(ngx_conf_t *cf,
     ngx_http_strangler_split_t *split)
 {
-    u_char  *p;
-    size_t   len;
+    ngx_str_t                             *file;
+    const ngx_http_strangler_parameter_t  *f;
 
-    len = split->state_dir.len + split->name.len + sizeof("/.state.tmp");
+    for (f = ngx_http_strangler_files; f->name.len; f++) {
 
-    p = ngx_pnalloc(cf->pool, 3 * len);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
+        file = (ngx_str_t *) ((char *) split + f->offset);
+
+        file->data = ngx_pnalloc(cf->pool, split->state_dir.len + 1
+                                           + split->name.len + f->name.len
+                                           + 1);
+        if (file->data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        file->len = ngx_sprintf(file->data, "%V/%V%V%Z", &split->state_dir,
+                                &split->name, &f->name)
+                    - file->data - 1;
     }
-
-    split->state_file.data = p;
-    split->state_file.len = ngx_sprintf(p, "%V/%V.state%Z", &split->state_dir,
-                                        &split->name)
-                            - p - 1;
-
-    p += len;
-
-    split->temp_file.data = p;
-    split->temp_file.len = ngx_sprintf(p, "%V.tmp%Z", &split->state_file)
-                           - p - 1;
-
-    p += len;
-
-    split->history_file.data = p;
-    split->history_file.len = ngx_sprintf(p, "%V/%V.history%Z",
-                                          &split->state_dir, &split->name)
-                              - p - 1;
-
 #if (NGX_THREADS)
     split->thread_pool = ngx_thread_pool_add(cf, NULL);
-    if (split->thread_pool == NULL) {
+    split->save_task = ngx_thread_task_alloc(cf->pool,
+                                      sizeof(ngx_http_strangler_split_t *));
+
+    if (split->thread_pool == NULL || split->save_task == NULL) {
         return NGX_CONF_ERROR;
     }
 #endif

@@ -8,8 +8,8 @@
 #include <sys/file.h>
 
 
-static ngx_int_t ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name,
-    u_char *text, ssize_t *len, ngx_log_t *log);
+static ngx_int_t ngx_http_strangler_read_all(ngx_fd_t fd, u_char *text,
+    size_t *len);
 static ngx_int_t ngx_http_strangler_write_temp(
     ngx_http_strangler_split_t *split, u_char *text, size_t len,
     ngx_log_t *log);
@@ -74,32 +74,11 @@ ngx_http_strangler_read(ngx_http_strangler_split_t *split,
     ngx_http_strangler_image_t *image, ngx_log_t *log)
 {
     u_char     text[NGX_HTTP_STRANGLER_FILE_MAX];
-    ssize_t    len;
-    ngx_fd_t   fd;
+    size_t     len;
     ngx_int_t  rc;
 
-    fd = open((char *) split->state_file.data, O_RDONLY|O_CLOEXEC);
-
-    if (fd == NGX_INVALID_FILE) {
-
-        if (ngx_errno == NGX_ENOENT) {
-            return NGX_DECLINED;
-        }
-
-        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                      ngx_open_file_n " state file \"%V\" failed",
-                      &split->state_file);
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_strangler_read_file(fd, &split->state_file, text, &len,
-                                      log);
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", &split->state_file);
-    }
-
+    rc = ngx_http_strangler_read_text(&split->state_file, "state file", text,
+                                      &len, log);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -117,9 +96,46 @@ ngx_http_strangler_read(ngx_http_strangler_split_t *split,
 }
 
 
+/* the same of the text alone, which has room for FILE_MAX bytes */
+
+ngx_int_t
+ngx_http_strangler_read_text(ngx_str_t *name, char *what, u_char *text,
+    size_t *len, ngx_log_t *log)
+{
+    ngx_fd_t   fd;
+    ngx_int_t  rc;
+
+    fd = open((char *) name->data, O_RDONLY|O_CLOEXEC);
+
+    if (fd == NGX_INVALID_FILE) {
+
+        if (ngx_errno == NGX_ENOENT) {
+            return NGX_DECLINED;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                      ngx_open_file_n " %s \"%V\" failed", what, name);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_strangler_read_all(fd, text, len);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                      ngx_read_fd_n " %s \"%V\" failed", what, name);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", name);
+    }
+
+    return rc;
+}
+
+
 static ngx_int_t
-ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name, u_char *text,
-    ssize_t *len, ngx_log_t *log)
+ngx_http_strangler_read_all(ngx_fd_t fd, u_char *text, size_t *len)
 {
     ssize_t  n;
 
@@ -134,8 +150,6 @@ ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name, u_char *text,
                 continue;
             }
 
-            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                          ngx_read_fd_n " state file \"%V\" failed", name);
             return NGX_ERROR;
         }
 
@@ -149,6 +163,29 @@ ngx_http_strangler_read_file(ngx_fd_t fd, ngx_str_t *name, u_char *text,
             return NGX_ABORT;
         }
     }
+}
+
+
+/* a damaged file is kept, under another name */
+
+void
+ngx_http_strangler_set_aside(ngx_str_t *file, char *what, ngx_log_t *log)
+{
+    u_char  *p, name[NGX_MAX_PATH + 1];
+
+    p = ngx_snprintf(name, NGX_MAX_PATH, "%V.corrupt-%T", file, ngx_time());
+    *p = '\0';
+
+    if (ngx_rename_file(file->data, name) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "%s \"%V\" is corrupt, and "
+                      ngx_rename_file_n " to \"%s\" failed", what, file, name);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "%s \"%V\" is corrupt, it was renamed to \"%s\"", what,
+                  file, name);
 }
 
 
@@ -196,7 +233,6 @@ ngx_http_strangler_write_temp(ngx_http_strangler_split_t *split, u_char *text,
     size_t len, ngx_log_t *log)
 {
     char       *what;
-    ssize_t     n;
     ngx_fd_t    fd;
     ngx_err_t   err;
 
@@ -219,21 +255,9 @@ ngx_http_strangler_write_temp(ngx_http_strangler_split_t *split, u_char *text,
         return NGX_ERROR;
     }
 
-    while (len) {
-        n = ngx_write_fd(fd, text, len);
-
-        if (n == -1) {
-
-            if (ngx_errno == NGX_EINTR) {
-                continue;
-            }
-
-            what = ngx_write_fd_n;
-            goto failed;
-        }
-
-        text += n;
-        len -= n;
+    if (ngx_http_strangler_write_all(fd, text, len) != NGX_OK) {
+        what = ngx_write_fd_n;
+        goto failed;
     }
 
     if (fsync(fd) == -1) {
@@ -264,4 +288,29 @@ failed:
     (void) ngx_delete_file(split->temp_file.data);
 
     return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_strangler_write_all(ngx_fd_t fd, u_char *p, size_t len)
+{
+    ssize_t  n;
+
+    while (len) {
+        n = ngx_write_fd(fd, p, len);
+
+        if (n == -1) {
+
+            if (ngx_errno == NGX_EINTR) {
+                continue;
+            }
+
+            return NGX_ERROR;
+        }
+
+        p += n;
+        len -= n;
+    }
+
+    return NGX_OK;
 }

@@ -33,8 +33,6 @@ static ngx_int_t ngx_http_strangler_tail(ngx_fd_t fd, ngx_str_t *name,
     ngx_str_t *line, u_char *buf, ngx_log_t *log);
 static size_t ngx_http_strangler_news(u_char *text, size_t len,
     uint64_t generation, u_char *buf, u_char *end);
-static ngx_int_t ngx_http_strangler_write_all(ngx_fd_t fd, u_char *p,
-    size_t len);
 static uint64_t ngx_http_strangler_line_generation(u_char *p, u_char *end);
 static u_char *ngx_http_strangler_line_hash(u_char *p, u_char *end);
 
@@ -299,31 +297,6 @@ ngx_http_strangler_news(u_char *text, size_t len, uint64_t generation,
     ngx_memmove(buf, to, len);
 
     return len;
-}
-
-
-static ngx_int_t
-ngx_http_strangler_write_all(ngx_fd_t fd, u_char *p, size_t len)
-{
-    ssize_t  n;
-
-    while (len) {
-        n = ngx_write_fd(fd, p, len);
-
-        if (n == -1) {
-
-            if (ngx_errno == NGX_EINTR) {
-                continue;
-            }
-
-            return NGX_ERROR;
-        }
-
-        p += n;
-        len -= n;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -58,7 +58,13 @@ ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t arm)
                                         sizeof(ngx_http_strangler_watch_t));
     }
 
-    return sh->breaker[id] && sh->watch[id] ? NGX_OK : NGX_ERROR;
+    if (sh->past[id] == NULL) {
+        sh->past[id] = ngx_slab_calloc(shpool, NGX_HTTP_STRANGLER_ROUTES
+                                         * sizeof(ngx_http_strangler_past_t));
+    }
+
+    return sh->breaker[id] && sh->watch[id] && sh->past[id] ? NGX_OK
+                                                            : NGX_ERROR;
 }
 
 
@@ -138,17 +144,15 @@ ngx_http_strangler_sum(ngx_http_strangler_split_t *split, ngx_uint_t arm,
 /* on the routes from first to last */
 
 void
-ngx_http_strangler_sum_visits(ngx_http_strangler_split_t *split,
-    ngx_uint_t arm, ngx_uint_t first, ngx_uint_t last,
-    ngx_http_strangler_visits_t *sum)
+ngx_http_strangler_sum_visits(ngx_http_strangler_lane_t *lane,
+    ngx_uint_t first, ngx_uint_t last, ngx_http_strangler_visits_t *sum)
 {
     ngx_uint_t                    i, n;
-    ngx_http_strangler_lane_t    *lane;
     ngx_http_strangler_visits_t  *visits;
 
     ngx_memzero(sum, sizeof(ngx_http_strangler_visits_t));
 
-    for (lane = split->sh->lane[split->arm[arm].id]; lane; lane = lane->next) {
+    for ( /* void */ ; lane; lane = lane->next) {
 
         for (i = first; i <= last; i++) {
             visits = &lane->visits[i];
@@ -172,8 +176,8 @@ ngx_http_strangler_requests(ngx_http_strangler_split_t *split, ngx_uint_t arm)
     ngx_atomic_uint_t            requests;
     ngx_http_strangler_visits_t  sum;
 
-    ngx_http_strangler_sum_visits(split, arm, 0, NGX_HTTP_STRANGLER_OTHER,
-                                  &sum);
+    ngx_http_strangler_sum_visits(split->sh->lane[split->arm[arm].id], 0,
+                                  NGX_HTTP_STRANGLER_OTHER, &sum);
     requests = 0;
 
     for (n = 0; n < ngx_http_strangler_decided_n; n++) {

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 typedef struct {
@@ -42,6 +43,10 @@ static const ngx_http_strangler_setting_t  ngx_http_strangler_ledger[] = {
     { ngx_string("quiet="),
       offsetof(ngx_http_strangler_ledger_conf_t, quiet),
       ngx_http_strangler_time_e, 1000, 3650ll * 86400000 },
+
+    { ngx_string("every="),
+      offsetof(ngx_http_strangler_ledger_conf_t, every),
+      ngx_http_strangler_time_e, 1000, 86400000 },
 
     { ngx_null_string, 0, 0, 0, 0 }
 };
@@ -87,16 +92,9 @@ ngx_http_strangler_conf_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 void
 ngx_http_strangler_init_ledger(ngx_http_strangler_split_t *split)
 {
-    ngx_http_strangler_sh_t     *sh;
     ngx_http_strangler_entry_t  *other;
 
-    sh = split->sh;
-
-    if (sh->since == 0) {
-        sh->since = (ngx_atomic_uint_t) ngx_time();
-    }
-
-    other = &sh->ledger[NGX_HTTP_STRANGLER_OTHER];
+    other = &split->sh->ledger[NGX_HTTP_STRANGLER_OTHER];
 
     ngx_memcpy(other->name, "other", 5);
     other->len = 5;
@@ -109,25 +107,28 @@ void
 ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
     ngx_uint_t route, ngx_http_strangler_served_t *served)
 {
-    ngx_uint_t                   i, n;
-    ngx_http_strangler_visits_t  sum;
+    ngx_uint_t                    i, n, id;
+    ngx_http_strangler_past_t    *past;
+    ngx_http_strangler_visits_t   sum;
 
     ngx_memzero(served, sizeof(ngx_http_strangler_served_t));
 
     for (i = 0; i < split->narms; i++) {
-        ngx_http_strangler_sum_visits(split, i, route, route, &sum);
+        id = split->arm[i].id;
+        past = &split->sh->past[id][route];
+
+        ngx_http_strangler_sum_visits(split->sh->lane[id], route, route, &sum);
+
+        served->requests[i] = past->requests;
 
         for (n = 0; n < ngx_http_strangler_decided_n; n++) {
             served->requests[i] += sum.requests[n];
         }
 
-        served->pinned[i] = sum.requests[ngx_http_strangler_pin];
+        served->pinned[i] = past->pinned + sum.requests[ngx_http_strangler_pin];
+        served->last[i] = (time_t) ngx_max(past->last, sum.last);
         served->total += served->requests[i];
-        served->last = ngx_max(served->last, (time_t) sum.last);
-
-        if (i == split->baseline) {
-            served->last_baseline = (time_t) sum.last;
-        }
+        served->last_any = ngx_max(served->last_any, served->last[i]);
     }
 }
 
@@ -138,9 +139,6 @@ ngx_uint_t
 ngx_http_strangler_route_is_shown(ngx_http_strangler_split_t *split,
     ngx_uint_t route, ngx_http_strangler_served_t *served)
 {
-    ngx_str_t                   *known;
-    ngx_uint_t                   i;
-    ngx_array_t                 *routes;
     ngx_http_strangler_entry_t  *entry;
 
     entry = &split->sh->ledger[route];
@@ -151,21 +149,27 @@ ngx_http_strangler_route_is_shown(ngx_http_strangler_split_t *split,
 
     ngx_http_strangler_route_served(split, route, served);
 
-    if (served->total == 0) {
-        return 0;
-    }
+    return served->total
+           && (route == NGX_HTTP_STRANGLER_OTHER
+               || ngx_http_strangler_is_route(split, entry->name, entry->len));
+}
 
-    if (route == NGX_HTTP_STRANGLER_OTHER) {
-        return 1;
-    }
+
+/* whether a location of the configuration is called so */
+
+ngx_uint_t
+ngx_http_strangler_is_route(ngx_http_strangler_split_t *split, u_char *name,
+    size_t len)
+{
+    ngx_str_t    *known;
+    ngx_uint_t    i;
+    ngx_array_t  *routes;
 
     routes = &split->main->routes;
     known = routes->elts;
 
     for (i = 1; i < routes->nelts; i++) {
-        if (known[i].len == entry->len
-            && ngx_memcmp(known[i].data, entry->name, entry->len) == 0)
-        {
+        if (known[i].len == len && ngx_memcmp(known[i].data, name, len) == 0) {
             return 1;
         }
     }
@@ -233,8 +237,8 @@ ngx_http_strangler_show_route(ngx_http_strangler_split_t *split,
                            "\"mismatched\":%uA,\"last_baseline\":",
                            entry->rescued, entry->compared, entry->mismatched);
 
-    if (served->last_baseline) {
-        ngx_http_strangler_out_time(out, served->last_baseline);
+    if (served->last[split->baseline]) {
+        ngx_http_strangler_out_time(out, served->last[split->baseline]);
 
     } else {
         ngx_http_strangler_out(out, "null");
@@ -285,16 +289,17 @@ static void
 ngx_http_strangler_show_need(ngx_http_strangler_split_t *split,
     ngx_http_strangler_served_t *served, ngx_http_strangler_out_t *out)
 {
-    time_t      now, since, idle, silent, quiet;
+    time_t      now, since, last, idle, silent, quiet;
     ngx_str_t  *baseline;
 
     now = ngx_time();
+    last = served->last[split->baseline];
     since = (time_t) split->sh->since;
     quiet = (time_t) (split->ledger.quiet / 1000);
     baseline = &split->arm[split->baseline].name;
 
-    idle = ngx_max(now - ngx_max(served->last_baseline, since), 0);
-    silent = ngx_max(now - ngx_max(served->last, since), 0);
+    idle = ngx_max(now - ngx_max(last, since), 0);
+    silent = ngx_max(now - ngx_max(served->last_any, since), 0);
 
     ngx_http_strangler_out(out, ",\"baseline_idle_seconds\":%T,\"verdict\":",
                            idle);
@@ -305,7 +310,7 @@ ngx_http_strangler_show_need(ngx_http_strangler_split_t *split,
         ngx_http_strangler_show_period(silent, out);
         ngx_http_strangler_out(out, "\"}");
 
-    } else if (idle < quiet && served->last_baseline) {
+    } else if (idle < quiet && last) {
         ngx_http_strangler_out(out, "\"needed\",\"says\":"
                                "\"%V was needed on this route ", baseline);
         ngx_http_strangler_show_period(idle, out);

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 typedef void (*ngx_http_strangler_arm_metric_pt)(
@@ -202,8 +203,8 @@ ngx_http_strangler_metric_requests(ngx_http_strangler_split_t *split,
     ngx_uint_t                   i;
     ngx_http_strangler_visits_t  sum;
 
-    ngx_http_strangler_sum_visits(split, arm, 0, NGX_HTTP_STRANGLER_OTHER,
-                                  &sum);
+    ngx_http_strangler_sum_visits(split->sh->lane[split->arm[arm].id], 0,
+                                  NGX_HTTP_STRANGLER_OTHER, &sum);
 
     for (i = 0; i < ngx_http_strangler_decided_n; i++) {
         ngx_http_strangler_out(out, "ficus_split_requests_total{split=\"%V\","
@@ -454,7 +455,7 @@ ngx_http_strangler_metric_route_last(ngx_http_strangler_split_t *split,
             ngx_http_strangler_route_metric(split, i,
                                             "route_baseline_timestamp_seconds",
                                             out);
-            ngx_http_strangler_out(out, "} %T\n", served.last_baseline);
+            ngx_http_strangler_out(out, "} %T\n", served.last[split->baseline]);
         }
     }
 }

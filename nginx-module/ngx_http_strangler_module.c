@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 static void *ngx_http_strangler_create_main_conf(ngx_conf_t *cf);
@@ -17,6 +17,7 @@ static char *ngx_http_strangler_default_hosts(ngx_conf_t *cf,
 static ngx_int_t ngx_http_strangler_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_strangler_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_strangler_init_process(ngx_cycle_t *cycle);
+static void ngx_http_strangler_exit_master(ngx_cycle_t *cycle);
 
 
 static ngx_command_t  ngx_http_strangler_commands[] = {
@@ -171,7 +172,7 @@ ngx_module_t  ngx_http_strangler_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
-    NULL,                                  /* exit master */
+    ngx_http_strangler_exit_master,        /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -453,4 +454,27 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+/* all worker processes have gone: nothing is counted any more */
+
+static void
+ngx_http_strangler_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_http_strangler_split_t      **split;
+    ngx_http_strangler_main_conf_t   *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_strangler_module);
+    if (mcf == NULL) {
+        return;
+    }
+
+    split = mcf->splits.elts;
+
+    for (i = 0; i < mcf->splits.nelts; i++) {
+        ngx_http_strangler_save_ledger(split[i], cycle->log);
+    }
 }

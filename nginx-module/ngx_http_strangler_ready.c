@@ -135,6 +135,9 @@ ngx_http_strangler_check_ready(ngx_http_strangler_split_t *split,
 
     } else if (split->sh->history_failed) {
         state = "the history could not be written";
+
+    } else if (split->sh->save_failed) {
+        state = "the ledger could not be written";
     }
 
     ngx_http_strangler_out(out, "\"state %V\":\"%s\",", &split->name, state);

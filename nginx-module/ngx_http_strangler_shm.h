@@ -171,6 +171,15 @@ struct ngx_http_strangler_lane_s {
 };
 
 
+/* the same on one route in earlier runs, as the file has it */
+
+typedef struct {
+    ngx_atomic_uint_t               requests;
+    ngx_atomic_uint_t               pinned;
+    ngx_atomic_uint_t               last;
+} ngx_http_strangler_past_t;
+
+
 /*
  * A route of the ledger.  The first process that needs a place takes it by
  * the hash of the route's name; the name is there when its length is.  Places
@@ -339,9 +348,14 @@ struct ngx_http_strangler_sh_s {
     ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_watch_t     *watch[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_shadows_t   *shadows;
+    ngx_http_strangler_past_t      *past[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_progress_t   progress;
 
     ngx_atomic_t                    since;      /* of the ledger */
+    ngx_atomic_t                    writer;     /* of its file: made, ms */
+    ngx_atomic_t                    saved;      /* ms, monotonic */
+    ngx_atomic_t                    saved_requests;
+    ngx_atomic_t                    save_failed;
     ngx_http_strangler_entry_t      ledger[NGX_HTTP_STRANGLER_ROUTES];
 
     ngx_http_strangler_table_t      table[2];

@@ -12,6 +12,8 @@
 
 #include "ngx_http_strangler_files.h"
 #include "ngx_http_strangler_shadow.h"
+#include "ngx_http_strangler_ledger.h"
+#include <ngx_md5.h>
 
 
 #define NGX_HTTP_STRANGLER_LOCK_TRIES  100
@@ -24,8 +26,6 @@ static ngx_int_t ngx_http_strangler_wait(ngx_http_strangler_split_t *split,
     ngx_fd_t *fd, ngx_log_t *log);
 static ngx_int_t ngx_http_strangler_settle_file(
     ngx_http_strangler_split_t *split, ngx_log_t *log);
-static void ngx_http_strangler_set_aside(ngx_http_strangler_split_t *split,
-    ngx_log_t *log);
 static ngx_int_t ngx_http_strangler_settle_table(
     ngx_http_strangler_split_t *split, ngx_http_strangler_table_t *table,
     ngx_int_t file, ngx_log_t *log);
@@ -203,6 +203,8 @@ ngx_http_strangler_settle(ngx_http_strangler_split_t *split, ngx_log_t *log)
     if (fd != NGX_INVALID_FILE) {
         ngx_http_strangler_unlock(fd, log);
     }
+
+    ngx_http_strangler_load_ledger(split, log);
 }
 
 
@@ -244,7 +246,7 @@ ngx_http_strangler_settle_file(ngx_http_strangler_split_t *split,
     rc = ngx_http_strangler_read(split, &image, log);
 
     if (rc == NGX_ABORT) {
-        ngx_http_strangler_set_aside(split, log);
+        ngx_http_strangler_set_aside(&split->state_file, "state file", log);
         return NGX_ABORT;
     }
 
@@ -259,30 +261,6 @@ ngx_http_strangler_settle_file(ngx_http_strangler_split_t *split,
     }
 
     return rc;
-}
-
-
-static void
-ngx_http_strangler_set_aside(ngx_http_strangler_split_t *split,
-    ngx_log_t *log)
-{
-    u_char  *p, name[NGX_MAX_PATH + 1];
-
-    p = ngx_snprintf(name, NGX_MAX_PATH, "%V.corrupt-%T", &split->state_file,
-                     ngx_time());
-    *p = '\0';
-
-    if (ngx_rename_file(split->state_file.data, name) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
-                      "state file \"%V\" is corrupt, and "
-                      ngx_rename_file_n " to \"%s\" failed",
-                      &split->state_file, name);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "state file \"%V\" is corrupt, it was renamed to \"%s\"",
-                  &split->state_file, name);
 }
 
 

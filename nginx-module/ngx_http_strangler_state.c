@@ -24,10 +24,6 @@
 #include "ngx_http_strangler_files.h"
 
 
-#define NGX_HTTP_STRANGLER_CRC_LEN  (sizeof("crc 01234567\n") - 1)
-
-
-static ngx_int_t ngx_http_strangler_check_crc(u_char *p, u_char *end);
 static ngx_int_t ngx_http_strangler_decode_arms(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image);
 static ngx_int_t ngx_http_strangler_decode_record(
@@ -41,8 +37,6 @@ static ngx_int_t ngx_http_strangler_decode_shadow(
     ngx_http_strangler_text_t *t, ngx_http_strangler_image_t *image);
 static ngx_int_t ngx_http_strangler_decode_slots(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image);
-static ngx_int_t ngx_http_strangler_expect(ngx_http_strangler_text_t *t,
-    char *expected);
 static ngx_int_t ngx_http_strangler_hash_word(ngx_http_strangler_text_t *t,
     u_char *hash);
 static ngx_int_t ngx_http_strangler_hex(u_char *text, u_char *hash,
@@ -56,7 +50,6 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, u_char *buf, u_char *end)
 {
     u_char                   *p;
-    uint32_t                  crc;
     ngx_uint_t                i;
     ngx_http_strangler_sh_t  *sh;
 
@@ -97,10 +90,18 @@ ngx_http_strangler_encode(ngx_http_strangler_split_t *split,
 
     *p++ = LF;
 
-    crc = ngx_crc32_long(buf, p - buf);
-    p = ngx_slprintf(p, end, "crc %08xD\n", crc);
+    return ngx_http_strangler_add_crc(buf, p, end) - buf;
+}
 
-    return p - buf;
+
+u_char *
+ngx_http_strangler_add_crc(u_char *buf, u_char *p, u_char *end)
+{
+    uint32_t  crc;
+
+    crc = ngx_crc32_long(buf, p - buf);
+
+    return ngx_slprintf(p, end, "crc %08xD\n", crc);
 }
 
 
@@ -192,7 +193,7 @@ ngx_http_strangler_decode(ngx_str_t *name, u_char *p, u_char *end,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_check_crc(u_char *p, u_char *end)
 {
     u_char     *last;
@@ -455,7 +456,7 @@ ngx_http_strangler_word(ngx_http_strangler_text_t *t, ngx_str_t *word)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_strangler_expect(ngx_http_strangler_text_t *t, char *expected)
 {
     u_char     *pos;

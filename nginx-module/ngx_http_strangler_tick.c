@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 #define NGX_HTTP_STRANGLER_TICK  100
@@ -72,6 +72,7 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
 
         if (mine) {
             ngx_http_strangler_ramp_tick(split[i]);
+            ngx_http_strangler_ledger_tick(split[i]);
         }
     }
 

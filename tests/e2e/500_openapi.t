@@ -109,7 +109,8 @@ sub successes {
     $api->ask('DELETE', '/api/users');
 
     $api->admin('GET', $_) for $v1, "$v1/users", "$v1/users/explain?key=a",
-        "$v1/users/slots", "$v1/users/history", '/metrics';
+        "$v1/users/slots", "$v1/users/history", "$v1/users/ledger",
+        '/metrics';
     $api->admin('PUT', "$v1/users/weights", json => { v1 => 60, v2 => 40 });
     my $r = $api->admin('PUT', "$v1/users/p", json => { p => 50 });
     $api->admin('POST', "$v1/users/rollback",
@@ -173,7 +174,7 @@ sub client_errors {
 
 sub admin_errors {
     my @reads = ($v1, "$v1/users", "$v1/users/explain?key=a",
-        "$v1/users/slots", "$v1/users/history");
+        "$v1/users/slots", "$v1/users/history", "$v1/users/ledger");
     my @writes = ([ 'PUT', 'weights' ], [ 'PUT', 'p' ], [ 'POST', 'rollback' ]);
 
     for my $path (@reads) {

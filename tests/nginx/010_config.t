@@ -197,10 +197,12 @@ refused('upstream s { strangler_breaker; server 127.0.0.1:1; }', '',
 
 # strangler_ledger, strangler_route
 
-good("$two strangler_ledger quiet=1s;", 'ledger: least');
-good("$two strangler_ledger quiet=3650d;", 'ledger: most');
+good("$two strangler_ledger quiet=1s every=1s;", 'ledger: least');
+good("$two strangler_ledger quiet=3650d every=1d;", 'ledger: most');
 
-for my $p ('quiet=', 'quiet=999ms', 'quiet=11y', 'quiet=x', 'nothing=1') {
+for my $p ('quiet=', 'quiet=999ms', 'quiet=11y', 'quiet=x', 'every=',
+    'every=999ms', 'every=25h', 'nothing=1')
+{
     bad("$two strangler_ledger $p;", "invalid parameter \"$p\"", "ledger: $p");
 }
 

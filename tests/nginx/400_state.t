@@ -110,7 +110,8 @@ is($users->p(37.5)->{status}, 200, 'change');
 is((stat $t->dir . '/state/users.state')[2] & 022, 0,
     'nobody else may write the file');
 is(join(' ', map { s,.*/,,r } glob $t->dir . '/state/*'),
-    'three.history three.state users.history users.state', 'nothing else in the directory');
+    'three.history three.ledger three.state '
+    . 'users.history users.ledger users.state', 'nothing else in the directory');
 
 my $before = $users->state;
 

@@ -141,7 +141,7 @@ my $configured = $users->configured;
 
 $nginx->restart;
 is($users->configured, $configured, 'state after a restart');
-is(join(' ', map { s,.*/,,r } glob $t->dir . '/state/*'), 'users.history users.state',
+is(join(' ', map { s,.*/,,r } glob $t->dir . '/state/*'), 'users.history users.ledger users.state',
     'no temporary file is left');
 
 $t->done;

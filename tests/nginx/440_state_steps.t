@@ -117,7 +117,7 @@ for my $step (
 unlike($nginx->log, qr/corrupt/, 'nothing was taken for corrupt');
 $nginx->restart;
 is($users->state->{arms}[0]{configured}, $p + 20, 'after a restart');
-is(join(' ', map { s,.*/,,r } glob "$state/*"), 'users.history users.state',
+is(join(' ', map { s,.*/,,r } glob "$state/*"), 'users.history users.ledger users.state',
     'no temporary file is left');
 
 $t->done;

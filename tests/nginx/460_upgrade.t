@@ -82,8 +82,12 @@ is(scalar(grep { $_->{status} != 200 } @answers), 0,
 is(join(' ', map { $_->{json}{generation} } @answers),
     join(' ', 3 .. 2 + @answers), 'each on top of the other');
 
+my ($writer) = $t->read('state/users.ledger') =~ /^writer (\d+)$/m;
+
 kill 'QUIT', $old;
 ok(wait_for(10, sub { !kill 0, $old }), 'the old one has gone');
+like($t->read('state/users.ledger'), qr/^writer $writer$/m,
+    'and has left the ledger to the new one');
 ok(wait_for(5, sub {
     get($t->port(0), '/generation')->{body}
         == $answers[-1]{json}{generation};

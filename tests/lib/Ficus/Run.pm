@@ -329,6 +329,7 @@ sub done {
 
 
 # Each process of ours leads a group; a dead one may wait long for its init.
+# What has been killed keeps its ports until its last thread has ended.
 
 sub group {
     my ($pgid) = @_;
@@ -340,7 +341,9 @@ sub group {
             $stat = <$fh> // '';
         }
 
-        $stat =~ /\) ([A-Z]) \d+ (\d+)/ && $2 == $pgid && $1 ne 'Z';
+        my ($state, undef, $group, @rest) = split ' ', $stat =~ s/.*\)//sr;
+
+        defined $group && $group == $pgid && ($state ne 'Z' || $rest[14] > 1);
     } map { m,/(\d+)$, } glob '/proc/[0-9]*';
 }
 

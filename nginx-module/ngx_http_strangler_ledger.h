@@ -1,0 +1,52 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/*
+ * What each route still needs of the baseline: sums of the counters in the
+ * zone, and of what the file has kept from earlier runs.
+ */
+
+
+#ifndef NGX_HTTP_STRANGLER_LEDGER_H_INCLUDED
+#define NGX_HTTP_STRANGLER_LEDGER_H_INCLUDED
+
+
+#include "ngx_http_strangler.h"
+
+
+/* what the arms have done on a route; times are Unix seconds, 0: never */
+
+typedef struct {
+    ngx_atomic_uint_t                requests[NGX_HTTP_STRANGLER_ARMS];
+    ngx_atomic_uint_t                pinned[NGX_HTTP_STRANGLER_ARMS];
+    ngx_atomic_uint_t                total;
+    time_t                           last[NGX_HTTP_STRANGLER_ARMS];
+    time_t                           last_any;
+} ngx_http_strangler_served_t;
+
+
+/* ledger */
+
+ngx_uint_t ngx_http_strangler_is_route(ngx_http_strangler_split_t *split,
+    u_char *name, size_t len);
+void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, ngx_http_strangler_served_t *served);
+ngx_uint_t ngx_http_strangler_route_is_shown(
+    ngx_http_strangler_split_t *split, ngx_uint_t route,
+    ngx_http_strangler_served_t *served);
+/* ledger_file */
+
+void ngx_http_strangler_load_ledger(ngx_http_strangler_split_t *split,
+    ngx_log_t *log);
+
+/* ledger_save */
+
+void ngx_http_strangler_save_ledger(ngx_http_strangler_split_t *split,
+    ngx_log_t *log);
+void ngx_http_strangler_ledger_tick(ngx_http_strangler_split_t *split);
+
+
+#endif /* NGX_HTTP_STRANGLER_LEDGER_H_INCLUDED */
