@@ -215,6 +215,15 @@ fig_status_t fig_store_backup(const char *path, const char *file)
 
 
 /*
+ * Whether the structure of such a file is sound; reads all of it.  Waits for
+ * nobody's lock and holds none.  FIG_ERROR: it is not, or cannot be read; a
+ * line was logged.
+ */
+
+fig_status_t fig_store_check(const char *path) FIG_NODISCARD;
+
+
+/*
  * Restore: puts a backup in the place of a database, in two steps, so that
  * several can be restored or none.  Every version in the collection own, whose
  * documents are the store's and no copies of another's, is raised by a multiple

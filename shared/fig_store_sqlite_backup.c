@@ -26,14 +26,34 @@
 #define BACKUP_TIMEOUT  1000           /* ms */
 
 
+typedef fig_status_t (*backup_pt)(const fig_sqlite_t *store, const char *file);
+
+
+static fig_status_t backup_with(const char *path, backup_pt action,
+    const char *file);
 static fig_status_t backup_join(fig_sqlite_t *store);
 static fig_status_t backup_to(const fig_sqlite_t *store, const char *file);
 static fig_status_t backup_vacuum(const fig_sqlite_t *store,
     const char *file);
+static fig_status_t backup_check(const fig_sqlite_t *store, const char *file);
 
 
 fig_status_t
 fig_store_backup(const char *path, const char *file)
+{
+    return backup_with(path, backup_to, file);
+}
+
+
+fig_status_t
+fig_store_check(const char *path)
+{
+    return backup_with(path, backup_check, NULL);
+}
+
+
+static fig_status_t
+backup_with(const char *path, backup_pt action, const char *file)
 {
     fig_status_t         status;
     fig_sqlite_t         store;
@@ -50,7 +70,7 @@ fig_store_backup(const char *path, const char *file)
     status = backup_join(&store);
 
     if (status == FIG_OK) {
-        status = backup_to(&store, file);
+        status = action(&store, file);
 
         if (fig_sqlite_lock_leave(&store.lock, store.lock_timeout)) {
             fig_sqlite_unlook(store.path, &looked);
@@ -260,6 +280,23 @@ backup_vacuum(const fig_sqlite_t *store, const char *file)
     }
 
     (void) sqlite3_close(db);
+
+    return status;
+}
+
+
+static fig_status_t
+backup_check(const fig_sqlite_t *store, const char *file)
+{
+    sqlite3       *db;
+    fig_status_t   status;
+
+    status = fig_sqlite_connect(store, false, &db);
+
+    if (status == FIG_OK) {
+        status = fig_sqlite_check(store->path, db);
+        (void) sqlite3_close(db);
+    }
 
     return status;
 }

@@ -215,7 +215,8 @@ like($out, qr/ 20\.00 /, 'it was taken');
 
 ctl(0, '--help');
 like($out, qr/^  $_ /m, "--help has $_")
-    for qw(status set p ramp explain slots replay history rollback watch dlq sync);
+    for qw(status set p ramp explain slots replay history rollback shadow diff ledger
+        watch doctor dlq sync backup restore);
 is(scalar(grep { length > 80 } split /\n/, $out), 0, 'in 80 columns');
 ctl(0, '--version');
 like($out, qr/^ficusctl \d+\.\d+\.\d+$/, '--version');
@@ -263,7 +264,7 @@ SKIP: {
 
     for (
         [ 'ficusctl ""', 'status set p ramp explain slots replay history'
-            . ' rollback watch dlq sync backup restore' ],
+            . ' rollback shadow diff ledger watch doctor dlq sync backup restore' ],
         [ 'ficusctl ro', 'rollback' ],
         [ 'ficusctl ramp users ""', 'start pause resume abort' ],
         [ 'ficusctl set ""', 'users' ],

@@ -39,7 +39,6 @@ typedef struct {
 
 static size_t ctl_databases(const ctl_options_t *options, int argc,
     char **argv, ctl_database_t *databases);
-static const char *ctl_data_directory(const ctl_options_t *options);
 static int ctl_backup_one(const ctl_database_t *database, json_object *list);
 static int ctl_restore_prepare(const ctl_options_t *options, size_t n,
     ctl_database_t *databases);
@@ -173,7 +172,7 @@ ctl_databases(const ctl_options_t *options, int argc, char **argv,
 }
 
 
-static const char *
+const char *
 ctl_data_directory(const ctl_options_t *options)
 {
     const char   *run;

@@ -29,6 +29,8 @@ typedef struct {
 } ctl_client_t;
 
 
+static int ctl_exchange(const ctl_options_t *options, const char *method,
+    char *path, json_object *body, bool quiet, ctl_answer_t *answer);
 static int ctl_headers(ctl_client_t *client, const ctl_options_t *options,
     bool change);
 static int ctl_token(ctl_client_t *client, const char *file);
@@ -93,6 +95,48 @@ ctl_path(const char *fmt, ...)
 
 int
 ctl_call(const ctl_options_t *options, const char *method, char *path,
+    json_object *body, bool quiet, ctl_answer_t *answer)
+{
+    int   rc;
+    long  status;
+
+    rc = ctl_exchange(options, method, path, body, quiet, answer);
+
+    if (rc == CTL_OK && answer->json == NULL) {
+
+        if (!quiet) {
+            ctl_error("%s answers, but is no admin port of Ficus",
+                      options->url);
+        }
+
+        status = answer->status;
+        ctl_answer_clear(answer);
+        answer->status = status;
+        rc = CTL_UNREACHABLE;
+    }
+
+    return rc;
+}
+
+
+int
+ctl_fetch(const ctl_options_t *options, char *path, ctl_answer_t *answer)
+{
+    int  rc;
+
+    rc = ctl_exchange(options, "GET", path, NULL, true, answer);
+
+    if (rc == CTL_OK && (answer->status != 200 || answer->body == NULL)) {
+        ctl_answer_clear(answer);
+        rc = CTL_REFUSED;
+    }
+
+    return rc;
+}
+
+
+static int
+ctl_exchange(const ctl_options_t *options, const char *method, char *path,
     json_object *body, bool quiet, ctl_answer_t *answer)
 {
     int           rc;
@@ -305,16 +349,6 @@ ctl_perform(ctl_client_t *client, const ctl_options_t *options, bool quiet,
 
     if (answer->body != NULL) {
         answer->json = json_tokener_parse(answer->body);
-    }
-
-    if (answer->json == NULL) {
-
-        if (!quiet) {
-            ctl_error("%s answers, but is no admin port of Ficus",
-                      options->url);
-        }
-
-        return CTL_UNREACHABLE;
     }
 
     return CTL_OK;

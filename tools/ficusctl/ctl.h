@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "fig_status.h"
 
@@ -44,6 +45,7 @@ typedef enum {
     CTL_OPT_QUANTILE,
     CTL_OPT_REQUESTS,
     CTL_OPT_VERIFY,
+    CTL_OPT_FORGET,
     CTL_OPT_DATA,
     CTL_OPT_RAISE,
     CTL_EXTRAS
@@ -112,11 +114,16 @@ char *ctl_path(const char *fmt, ...) FIG_PRINTF(1, 2);
 /*
  * CTL_OK: there is an answer, whatever it says, for the caller to clear.
  * CTL_UNREACHABLE, CTL_USAGE (no such token file): with quiet nothing is
- * said.  body is NULL for a GET.
+ * said.  body is NULL for a GET.  status is that of an answer that is no JSON,
+ * too, which is as none; 0 if there was none at all.
  */
 
 int ctl_call(const ctl_options_t *options, const char *method, char *path,
     json_object *body, bool quiet, ctl_answer_t *answer);
+
+/* a page that is no JSON, with 200; nothing is said if there is none */
+
+int ctl_fetch(const ctl_options_t *options, char *path, ctl_answer_t *answer);
 void ctl_answer_clear(ctl_answer_t *answer);
 
 
@@ -156,6 +163,18 @@ int ctl_replay(const ctl_options_t *options, int argc, char **argv);
 int ctl_watch(const ctl_options_t *options, int argc, char **argv);
 
 
+/* insight.c */
+
+int ctl_shadow(const ctl_options_t *options, int argc, char **argv);
+int ctl_diff(const ctl_options_t *options, int argc, char **argv);
+int ctl_ledger(const ctl_options_t *options, int argc, char **argv);
+
+
+/* doctor.c */
+
+int ctl_doctor(const ctl_options_t *options, int argc, char **argv);
+
+
 /* dlq.c, sync.c */
 
 int ctl_dlq(const ctl_options_t *options, int argc, char **argv);
@@ -166,6 +185,7 @@ int ctl_sync(const ctl_options_t *options, int argc, char **argv);
 
 int ctl_backup(const ctl_options_t *options, int argc, char **argv);
 int ctl_restore(const ctl_options_t *options, int argc, char **argv);
+const char *ctl_data_directory(const ctl_options_t *options);
 
 
 /* show.c, ramp.c, table.c */
@@ -191,8 +211,9 @@ json_object *ctl_get_array(json_object *object, const char *name);
 
 void ctl_show_splits(const ctl_options_t *options, json_object *json);
 void ctl_show_split(const ctl_options_t *options, json_object *split);
+bool ctl_show_breaker(const ctl_options_t *options, json_object *arm);
 void ctl_show_head(const ctl_options_t *options, json_object *split);
-int ctl_show_weights(json_object *weights);
+int ctl_put_weights(FILE *out, json_object *weights);
 void ctl_show_ramp(const ctl_options_t *options, json_object *split);
 bool ctl_show_ramp_line(const ctl_options_t *options, json_object *split);
 void ctl_show_slots(const ctl_options_t *options, json_object *json);

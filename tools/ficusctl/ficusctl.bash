@@ -17,12 +17,12 @@ _ficusctl_letters() {
 _ficusctl() {
     local cur prev word words=() server=() i
     local commands='status set p ramp explain slots replay history rollback
-                    watch dlq sync backup restore'
+                    shadow diff ledger watch doctor dlq sync backup restore'
     local options='--json --url= --token-file= --if-match= --reason=
                    --worker= --help --version --weights= --state= --format=
                    --key= --top= --to= --step= --every= --max-error-ratio=
                    --max-latency-ratio= --max-mismatch-ratio= --quantile=
-                   --min-requests= --verify --data= --raise='
+                   --min-requests= --verify --forget --data= --raise='
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -71,6 +71,7 @@ _ficusctl() {
                                  return ;;
                replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                        return ;;
+               doctor) return ;;
            esac
            mapfile -t COMPREPLY \
            < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;

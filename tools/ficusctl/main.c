@@ -66,9 +66,25 @@ const ctl_command_t  ctl_commands[] = {
       "back to the weights of that generation",
       2, 2, ctl_rollback, 0 },
 
+    { "shadow", "SPLIT [SHARE]",
+      "per cent sent to the other arm, too",
+      1, 2, ctl_shadow, 0 },
+
+    { "diff", "SPLIT",
+      "what shadowing found to differ",
+      1, 1, ctl_diff, 1u << CTL_OPT_FORGET },
+
+    { "ledger", "SPLIT",
+      "which routes still need the baseline",
+      1, 1, ctl_ledger, 0 },
+
     { "watch", "[SPLIT]",
       "the status each second; Ctrl-C ends it",
       0, 1, ctl_watch, 0 },
+
+    { "doctor", "",
+      "is all well? a line for each check",
+      0, 0, ctl_doctor, 1u << CTL_OPT_DATA },
 
     { "dlq", "list|show|redrive|drop [ID]",
       "events that a worker could not bring in",

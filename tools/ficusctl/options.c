@@ -41,6 +41,7 @@ const ctl_extra_row_t  ctl_extras[CTL_EXTRAS] = {
     { "quantile", "Q", "ramp: of the latency" },
     { "min-requests", "N", "ramp: in each step" },
     { "verify", NULL, "history: whether it is whole" },
+    { "forget", NULL, "diff: counts anew" },
     { "data", "DIR", "backup, restore: where the databases are" },
     { "raise", "N", "restore: versions by N times 2^32, not once" }
 };

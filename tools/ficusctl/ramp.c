@@ -183,7 +183,7 @@ ctl_ramp_weights(json_object *ramp, const char *name)
     json_object  *weights;
 
     if (json_object_object_get_ex(ramp, name, &weights)) {
-        (void) ctl_show_weights(weights);
+        (void) ctl_put_weights(stdout, weights);
     }
 }
 

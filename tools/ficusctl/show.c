@@ -85,12 +85,10 @@ ctl_show_arm(const ctl_options_t *options, json_object *arm,
     const char *baseline, int color)
 {
     char         name[64];
-    double       asked, used;
-    const char  *text, *state;
+    double       used;
+    const char  *text;
 
     text = ctl_get_text(arm, "name");
-    state = ctl_get_text(arm, "state");
-    asked = ctl_get_number(arm, "configured");
     used = ctl_get_number(arm, "effective");
 
     (void) snprintf(name, sizeof(name), "%.32s%s", text,
@@ -98,20 +96,42 @@ ctl_show_arm(const ctl_options_t *options, json_object *arm,
 
     printf("  %-20s %7.2f  ", name, used);
     ctl_bar(options, used / 100, CTL_BAR, color);
-    printf(" %12lld %10lld", (long long) ctl_get_int(arm, "requests"),
+    printf(" %12lld %10lld\n", (long long) ctl_get_int(arm, "requests"),
            (long long) ctl_get_int(arm, "failures"));
 
-    if (fabs(asked - used) >= 0.005) {
-        printf("  %sof %.2f%s", ctl_color(options, CTL_RED), asked,
-               ctl_color(options, CTL_PLAIN));
+    if (ctl_show_breaker(options, arm)) {
+        putchar('\n');
     }
+}
+
+
+/* one line, of an arm that has not the weight that was asked for */
+
+bool
+ctl_show_breaker(const ctl_options_t *options, json_object *arm)
+{
+    double       asked, used;
+    const char  *state, *reason;
+
+    state = ctl_get_text(arm, "state");
+    reason = ctl_get_text(arm, "state_reason");
+    asked = ctl_get_number(arm, "configured");
+    used = ctl_get_number(arm, "effective");
+
+    if (fabs(asked - used) < 0.005 && strcmp(state, "closed") == 0) {
+        return false;
+    }
+
+    printf("  %sof %.2f", ctl_color(options, CTL_RED), asked);
 
     if (strcmp(state, "closed") != 0) {
-        printf("  %s%s%s", ctl_color(options, CTL_RED), state,
-               ctl_color(options, CTL_PLAIN));
+        printf(", breaker %s%s%s", state, reason[0] != '\0' ? ": " : "",
+               reason);
     }
 
-    putchar('\n');
+    fputs(ctl_color(options, CTL_PLAIN), stdout);
+
+    return true;
 }
 
 
@@ -165,23 +185,34 @@ ctl_show_slots(const ctl_options_t *options, json_object *json)
 void
 ctl_show_history(const ctl_options_t *options, json_object *json)
 {
-    int           n;
+    int           n, width, widest;
     size_t        i;
     json_object  *row, *weights;
 
-    printf("%s%-14s  %-20s  %-24s  %s%s\n", ctl_color(options, CTL_DIM),
-           "generation", "changed at", "weights", "by, why",
+    widest = (int) strlen("weights");
+
+    for (i = 0; i < json_object_array_length(json); i++) {
+        row = json_object_array_get_idx(json, i);
+
+        if (json_object_object_get_ex(row, "weights", &weights)) {
+            width = ctl_put_weights(NULL, weights);
+            widest = (width > widest) ? width : widest;
+        }
+    }
+
+    printf("%s%-13s  %-20s  %-*s  %s%s\n", ctl_color(options, CTL_DIM),
+           "generation", "changed at", widest, "weights", "by, why",
            ctl_color(options, CTL_PLAIN));
 
     for (i = 0; i < json_object_array_length(json); i++) {
         row = json_object_array_get_idx(json, i);
 
-        printf("%-14lld  %-20s  ", (long long) ctl_get_int(row, "generation"),
+        printf("%-13lld  %-20s  ", (long long) ctl_get_int(row, "generation"),
                ctl_get_text(row, "changed_at"));
 
         n = json_object_object_get_ex(row, "weights", &weights)
-            ? ctl_show_weights(weights) : 0;
-        printf("%*s", n < 24 ? 26 - n : 2, "");
+            ? ctl_put_weights(stdout, weights) : 0;
+        printf("%*s", widest - n + 2, "");
 
         ctl_text(ctl_get_text(row, "changed_by"));
         fputs(": ", stdout);
@@ -218,12 +249,14 @@ ctl_show_verified(const ctl_options_t *options, json_object *json)
 }
 
 
-/* in the form that set takes; how wide it is */
+/* in the form that set takes; how wide it is, without out that alone */
 
 int
-ctl_show_weights(json_object *weights)
+ctl_put_weights(FILE *out, json_object *weights)
 {
     int                          n;
+    char                         text[128];
+    double                       weight;
     struct json_object_iterator  it, end;
 
     n = 0;
@@ -231,9 +264,14 @@ ctl_show_weights(json_object *weights)
     end = json_object_iter_end(weights);
 
     while (!json_object_iter_equal(&it, &end)) {
-        n += printf("%s%s=%.10g", n > 0 ? " " : "",
-                    json_object_iter_peek_name(&it),
-                    json_object_get_double(json_object_iter_peek_value(&it)));
+        weight = json_object_get_double(json_object_iter_peek_value(&it));
+        n += snprintf(text, sizeof(text), "%s%.64s=%.10g", n > 0 ? " " : "",
+                      json_object_iter_peek_name(&it), weight);
+
+        if (out != NULL) {
+            fputs(text, out);
+        }
+
         json_object_iter_next(&it);
     }
 

@@ -16,7 +16,7 @@
 
 
 #define CTL_WATCH_ARMS  32
-#define CTL_WATCH_BAR   24
+#define CTL_WATCH_BAR   22
 
 
 /* the counts of a second ago, in the order of the answer */
@@ -83,16 +83,16 @@ ctl_watch_loop(const ctl_options_t *options, const char *split, int signals)
     wait.fd = signals;
     wait.events = POLLIN;
 
-    /* the cursor would dance over the table */
+    /* the cursor would dance over the table; a long line must stay one */
 
-    fputs("\033[?25l", stdout);
+    fputs("\033[?25l\033[?7l", stdout);
 
     do {
         rc = ctl_watch_once(options, split, &watch);
         fflush(stdout);
     } while (rc == CTL_OK && poll(&wait, 1, 1000) == 0);
 
-    fputs("\033[?25h", stdout);
+    fputs("\033[?7h\033[?25h", stdout);
 
     return rc;
 }
@@ -191,12 +191,12 @@ ctl_watch_split(const ctl_options_t *options, json_object *split,
     }
 
     printf("%s%s%s  generation %lld\033[K\n\n"
-           "%s  %-16s %7s  %-*s %7s  %10s %10s%s\033[K\n",
+           "%s  %-16s %7s  %-*s %7s  %10s %8s%s\033[K\n",
            ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
            ctl_color(options, CTL_PLAIN),
            (long long) ctl_get_int(split, "generation"),
            ctl_color(options, CTL_DIM), "arm", "weight", CTL_WATCH_BAR,
-           "seen in the last second", "seen", "requests/s", "failures",
+           "of the last second", "seen", "requests/s", "failures",
            ctl_color(options, CTL_PLAIN));
 
     for (i = 0; i < n; i++) {
@@ -214,11 +214,21 @@ ctl_watch_split(const ctl_options_t *options, json_object *split,
             printf(" %7s", "-");
         }
 
-        printf("  %10.0f %10lld\033[K\n",
+        printf("  %10.0f %8lld\033[K\n",
                (seconds > 0) ? (double) new[i] / seconds : 0,
                (long long) ctl_get_int(arm, "failures"));
 
         watch->requests[*at + i] = ctl_get_int(arm, "requests");
+
+        if (ctl_show_breaker(options, arm)) {
+            fputs("\033[K\n", stdout);
+            watch->lines++;
+        }
+    }
+
+    if (ctl_show_ramp_line(options, split)) {
+        fputs("\033[K\n", stdout);
+        watch->lines++;
     }
 
     fputs("\033[K\n", stdout);

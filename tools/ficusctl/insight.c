@@ -1,0 +1,336 @@
+
+/*
+ * Copyright (C) Ficus authors
+ */
+
+
+/* What was seen of both arms: shadow, diff, ledger. */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+
+static void ctl_show_shadow(const ctl_options_t *options, json_object *split);
+static void ctl_show_diff(const ctl_options_t *options, json_object *json);
+static void ctl_show_forgotten(const ctl_options_t *options,
+    json_object *json);
+static void ctl_show_members(json_object *json, const char *name);
+static void ctl_show_diff_route(const ctl_options_t *options,
+    json_object *route);
+static void ctl_show_field(const ctl_options_t *options, json_object *field);
+static void ctl_show_example(const ctl_options_t *options,
+    json_object *example);
+static void ctl_show_ledger(const ctl_options_t *options, json_object *json);
+static void ctl_show_ledger_route(const ctl_options_t *options,
+    json_object *route, const char *baseline);
+static double ctl_percent(json_object *json);
+
+
+int
+ctl_shadow(const ctl_options_t *options, int argc, char **argv)
+{
+    int           rc;
+    json_object  *body, *share;
+    ctl_answer_t  answer;
+
+    if (argc == 1) {
+        return ctl_get(options, ctl_path("splits/%s", argv[0]),
+                       ctl_show_shadow);
+    }
+
+    share = ctl_number(argv[1], strlen(argv[1]));
+
+    if (share == NULL) {
+        ctl_error("\"%s\" is no share, a number from 0 to 100", argv[1]);
+        return CTL_USAGE;
+    }
+
+    body = json_object_new_object();
+    (void) json_object_object_add(body, "share", share);
+
+    rc = ctl_call(options, "PUT", ctl_path("splits/%s/shadow", argv[0]), body,
+                  false, &answer);
+
+    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_shadow) : rc;
+}
+
+
+static void
+ctl_show_shadow(const ctl_options_t *options, json_object *split)
+{
+    json_object  *shadow;
+
+    if (!json_object_object_get_ex(split, "shadow", &shadow)
+        || shadow == NULL)
+    {
+        printf("%s has no shadow\n", ctl_get_text(split, "name"));
+        return;
+    }
+
+    printf("%s%s%s  %.2f %% of requests go to the other arm, too\n"
+           "  %lld started, %lld compared, %lld differ, %lld failed, "
+           "%lld dropped, %lld in flight\n",
+           ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
+           ctl_color(options, CTL_PLAIN), ctl_get_number(shadow, "share"),
+           (long long) ctl_get_int(shadow, "started"),
+           (long long) ctl_get_int(shadow, "compared"),
+           (long long) ctl_get_int(shadow, "mismatched"),
+           (long long) ctl_get_int(shadow, "failed"),
+           (long long) ctl_get_int(shadow, "dropped"),
+           (long long) ctl_get_int(shadow, "in_flight"));
+}
+
+
+int
+ctl_diff(const ctl_options_t *options, int argc, char **argv)
+{
+    int           rc;
+    ctl_answer_t  answer;
+
+    if (options->extra[CTL_OPT_FORGET] == NULL) {
+        return ctl_get(options, ctl_path("splits/%s/diff", argv[0]),
+                       ctl_show_diff);
+    }
+
+    rc = ctl_call(options, "DELETE", ctl_path("splits/%s/diff", argv[0]), NULL,
+                  false, &answer);
+
+    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_forgotten)
+                        : rc;
+}
+
+
+static void
+ctl_show_forgotten(const ctl_options_t *options, json_object *json)
+{
+    puts("forgotten; what differs from now on is counted anew");
+}
+
+
+static void
+ctl_show_diff(const ctl_options_t *options, json_object *json)
+{
+    size_t        i, n;
+    json_object  *routes, *noise;
+
+    printf("%s%s%s  %lld compared since %s, %lld differ, %.2f %%\n",
+           ctl_color(options, CTL_BOLD), ctl_get_text(json, "split"),
+           ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(json, "compared"),
+           ctl_get_text(json, "since"),
+           (long long) ctl_get_int(json, "mismatched"), ctl_percent(json));
+
+    if (json_object_object_get_ex(json, "noise", &noise)) {
+        printf("  baseline against itself: %lld compared, %lld differ, "
+               "%.2f %%\n", (long long) ctl_get_int(noise, "compared"),
+               (long long) ctl_get_int(noise, "mismatched"),
+               ctl_percent(noise));
+    }
+
+    ctl_show_members(json, "dropped");
+
+    routes = ctl_get_array(json, "routes");
+    n = (routes != NULL) ? json_object_array_length(routes) : 0;
+
+    for (i = 0; i < n; i++) {
+        ctl_show_diff_route(options, json_object_array_get_idx(routes, i));
+    }
+}
+
+
+/* numbers under names that are the server's */
+
+static void
+ctl_show_members(json_object *json, const char *name)
+{
+    bool                         any;
+    int64_t                      n;
+    json_object                 *object;
+    struct json_object_iterator  it, end;
+
+    if (!json_object_object_get_ex(json, name, &object) || object == NULL) {
+        return;
+    }
+
+    any = false;
+    it = json_object_iter_begin(object);
+    end = json_object_iter_end(object);
+
+    while (!json_object_iter_equal(&it, &end)) {
+        n = json_object_get_int64(json_object_iter_peek_value(&it));
+
+        if (n != 0) {
+            printf("%s %s %lld", any ? "," : "  dropped:",
+                   json_object_iter_peek_name(&it), (long long) n);
+            any = true;
+        }
+
+        json_object_iter_next(&it);
+    }
+
+    fputs(any ? "\n" : "", stdout);
+}
+
+
+static void
+ctl_show_diff_route(const ctl_options_t *options, json_object *route)
+{
+    size_t        i, n;
+    json_object  *fields;
+
+    printf("\n%s", ctl_color(options, CTL_BOLD));
+    ctl_text(ctl_get_text(route, "route"));
+    printf("%s  %lld compared, %lld differ, %.2f %%\n",
+           ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(route, "compared"),
+           (long long) ctl_get_int(route, "mismatched"), ctl_percent(route));
+
+    fields = ctl_get_array(route, "fields");
+    n = (fields != NULL) ? json_object_array_length(fields) : 0;
+
+    for (i = 0; i < n; i++) {
+        ctl_show_field(options, json_object_array_get_idx(fields, i));
+    }
+}
+
+
+/* how often, how often the baseline differs from itself, where, the last one */
+
+static void
+ctl_show_field(const ctl_options_t *options, json_object *field)
+{
+    bool          real;
+    size_t        n;
+    json_object  *examples;
+
+    real = strcmp(ctl_get_text(field, "verdict"), "noise") != 0;
+
+    printf("  %s%-10s%s %8lld  noise %lld  %-7s  ",
+           ctl_color(options, real ? CTL_RED : CTL_DIM),
+           ctl_get_text(field, "verdict"), ctl_color(options, CTL_PLAIN),
+           (long long) ctl_get_int(field, "count"),
+           (long long) ctl_get_int(field, "noise"),
+           ctl_get_text(field, "kind"));
+    ctl_text(ctl_get_text(field, "field"));
+    putchar('\n');
+
+    examples = ctl_get_array(field, "examples");
+    n = (examples != NULL) ? json_object_array_length(examples) : 0;
+
+    if (real && n > 0) {
+        ctl_show_example(options, json_object_array_get_idx(examples, n - 1));
+    }
+}
+
+
+static void
+ctl_show_example(const ctl_options_t *options, json_object *example)
+{
+    size_t                    i;
+    static const char *const  names[] = { "baseline", "other", "uri" };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        printf("%13s%s%-8s%s  ", "", ctl_color(options, CTL_DIM), names[i],
+               ctl_color(options, CTL_PLAIN));
+        ctl_text(ctl_get_text(example, names[i]));
+        putchar('\n');
+    }
+}
+
+
+int
+ctl_ledger(const ctl_options_t *options, int argc, char **argv)
+{
+    return ctl_get(options, ctl_path("splits/%s/ledger", argv[0]),
+                   ctl_show_ledger);
+}
+
+
+static void
+ctl_show_ledger(const ctl_options_t *options, json_object *json)
+{
+    size_t        i, n;
+    const char   *baseline;
+    json_object  *routes;
+
+    baseline = ctl_get_text(json, "baseline");
+    routes = ctl_get_array(json, "routes");
+    n = (routes != NULL) ? json_object_array_length(routes) : 0;
+
+    printf("%s%s%s  what needs %s, since %s\n",
+           ctl_color(options, CTL_BOLD), ctl_get_text(json, "split"),
+           ctl_color(options, CTL_PLAIN), baseline,
+           ctl_get_text(json, "since"));
+
+    if (n == 0) {
+        puts("\nno request was seen");
+        return;
+    }
+
+    printf("\n%s  %-7s  %12s  %12s  %9s  %8s  %8s%s\n",
+           ctl_color(options, CTL_DIM), "verdict", "requests", baseline,
+           "per cent", "rescued", "differ", ctl_color(options, CTL_PLAIN));
+
+    for (i = 0; i < n; i++) {
+        ctl_show_ledger_route(options, json_object_array_get_idx(routes, i),
+                              baseline);
+    }
+}
+
+
+static void
+ctl_show_ledger_route(const ctl_options_t *options, json_object *route,
+    const char *baseline)
+{
+    int                          color;
+    int64_t                      all;
+    const char                  *verdict;
+    json_object                 *requests, *share;
+    struct json_object_iterator  it, end;
+
+    if (!json_object_object_get_ex(route, "requests", &requests)
+        || !json_object_object_get_ex(route, "share", &share))
+    {
+        return;
+    }
+
+    all = 0;
+    it = json_object_iter_begin(requests);
+    end = json_object_iter_end(requests);
+
+    while (!json_object_iter_equal(&it, &end)) {
+        all += json_object_get_int64(json_object_iter_peek_value(&it));
+        json_object_iter_next(&it);
+    }
+
+    verdict = ctl_get_text(route, "verdict");
+    color = strcmp(verdict, "quiet") == 0 ? CTL_BOLD : CTL_DIM;
+
+    printf("  %s%-7s%s  %12lld  %12lld  %9.2f  %8lld  %8lld\n           ",
+           ctl_color(options, color), verdict, ctl_color(options, CTL_PLAIN),
+           (long long) all, (long long) ctl_get_int(requests, baseline),
+           ctl_get_number(share, baseline),
+           (long long) ctl_get_int(route, "rescued"),
+           (long long) ctl_get_int(route, "mismatched"));
+    ctl_text(ctl_get_text(route, "route"));
+    printf("\n           %s", ctl_color(options, CTL_DIM));
+    ctl_text(ctl_get_text(route, "says"));
+    puts(ctl_color(options, CTL_PLAIN));
+}
+
+
+static double
+ctl_percent(json_object *json)
+{
+    int64_t  compared;
+
+    compared = ctl_get_int(json, "compared");
+
+    return compared > 0
+           ? 100.0 * (double) ctl_get_int(json, "mismatched")
+             / (double) compared
+           : 0;
+}
