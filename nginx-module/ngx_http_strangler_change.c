@@ -328,7 +328,7 @@ ngx_http_strangler_post(ngx_http_strangler_call_t *call)
     task->event.data = call;
     task->event.handler = ngx_http_strangler_write_done;
 
-    if (ngx_thread_task_post(call->split->thread_pool, task) != NGX_OK) {
+    if (ngx_http_strangler_task_post(call->split, task) != NGX_OK) {
         ngx_http_strangler_release(call);
         return ngx_http_strangler_unavailable(call);
     }
@@ -348,6 +348,10 @@ ngx_http_strangler_write_done(ngx_event_t *ev)
     ngx_int_t            rc;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
+
+    if (ngx_http_strangler_task_done(ev) != NGX_OK) {
+        return;
+    }
 
     r = call->request;
     c = r->connection;

@@ -66,6 +66,17 @@ ngx_int_t ngx_http_strangler_write_all(ngx_fd_t fd, u_char *p, size_t len);
 ngx_int_t ngx_http_strangler_write(ngx_http_strangler_split_t *split,
     ngx_fd_t dir, u_char *text, size_t len, ngx_log_t *log);
 
+/*
+ * Task: post is as ngx_thread_task_post().  The event's handler asks done
+ * first, and returns on NGX_AGAIN: the task goes on.
+ */
+
+#if (NGX_THREADS)
+ngx_int_t ngx_http_strangler_task_post(ngx_http_strangler_split_t *split,
+    ngx_thread_task_t *task);
+ngx_int_t ngx_http_strangler_task_done(ngx_event_t *ev);
+#endif
+
 /* history */
 
 u_char *ngx_http_strangler_record_text(ngx_http_strangler_sh_t *sh,

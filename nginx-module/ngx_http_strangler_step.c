@@ -203,7 +203,7 @@ ngx_http_strangler_step_write(ngx_http_strangler_job_t *job)
     }
 
     if (task == NULL
-        || ngx_thread_task_post(job->split->thread_pool, task) != NGX_OK)
+        || ngx_http_strangler_task_post(job->split, task) != NGX_OK)
     {
         job->written = NGX_ERROR;
         ngx_http_strangler_step_end(job);
@@ -236,7 +236,9 @@ ngx_http_strangler_step_task(void *data, ngx_log_t *log)
 static void
 ngx_http_strangler_step_done(ngx_event_t *ev)
 {
-    ngx_http_strangler_step_end(ev->data);
+    if (ngx_http_strangler_task_done(ev) == NGX_OK) {
+        ngx_http_strangler_step_end(ev->data);
+    }
 }
 
 #endif

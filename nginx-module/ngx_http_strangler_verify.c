@@ -99,7 +99,7 @@ ngx_http_strangler_verify(ngx_http_strangler_call_t *call,
     task->event.data = v;
     task->event.handler = ngx_http_strangler_verify_done;
 
-    if (ngx_thread_task_post(call->split->thread_pool, task) != NGX_OK) {
+    if (ngx_http_strangler_task_post(call->split, task) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -221,6 +221,10 @@ ngx_http_strangler_verify_done(ngx_event_t *ev)
     ngx_connection_t          *c;
     ngx_http_request_t        *r;
     ngx_http_strangler_out_t   out;
+
+    if (ngx_http_strangler_task_done(ev) != NGX_OK) {
+        return;
+    }
 
     r = v->call->request;
     c = r->connection;

@@ -12,7 +12,8 @@
  * rename(), d before and D after fsync() of a directory; and of a history a
  * before its write(), b after half of it, c before and C after fsync().  Only
  * what lies in KILL_DIR counts.  The file is removed before the end, so that
- * the step is taken once.
+ * the step is taken once.  With a digit behind the letter the disk is so many
+ * seconds slow there instead.
  */
 
 
@@ -31,6 +32,7 @@
 
 
 static int kill_armed(char step);
+static int kill_read(char text[2]);
 static int kill_ours(int fd);
 static int kill_history(int fd);
 static void kill_at(char step);
@@ -204,7 +206,15 @@ kill_history(int fd)
 static int
 kill_armed(char step)
 {
-    int          c;
+    char  text[2];
+
+    return kill_read(text) && text[0] == step;
+}
+
+
+static int
+kill_read(char text[2])
+{
     FILE        *fp;
     const char  *name;
 
@@ -215,18 +225,29 @@ kill_armed(char step)
         return 0;
     }
 
-    c = fgetc(fp);
+    text[0] = (char) fgetc(fp);
+    text[1] = (char) fgetc(fp);
     fclose(fp);
 
-    return c == step;
+    return 1;
 }
 
 
 static void
 kill_at(char step)
 {
-    if (kill_armed(step)) {
-        unlink(getenv("KILL_AT"));
+    char  text[2];
+
+    if (!kill_read(text) || text[0] != step) {
+        return;
+    }
+
+    unlink(getenv("KILL_AT"));
+
+    if (text[1] >= '0' && text[1] <= '9') {
+        sleep((unsigned) (text[1] - '0'));
+
+    } else {
         raise(SIGKILL);
     }
 }
