@@ -295,6 +295,32 @@ bad('unread', 'what could not be read at the end', <<'EOT');
 0-1   1 post u/a email=x@y.z deliveryAddress=a1.1 > 1
 EOT
 
+later('', 'writes without an answer, long before', <<'EOT', <<'EOT2', <<'EOT3', <<'EOT4');
+0-1   1 post u/a email=x@y.z deliveryAddress=a1.1 > 1
+2-6   1 put u/a deliveryAddress=a1.2 > nothing
+7-8   1 del u/a > was email=x@y.z deliveryAddress=a1.2
+9-10  F get u/a > gone
+EOT
+20-21 F get u/a > gone
+EOT2
+30-31 F get u/a > gone
+EOT3
+40-41 1 post u/a email=x@y.z deliveryAddress=a1.3 > 4
+50-51 F get u/a > 4 email=x@y.z deliveryAddress=a1.3
+EOT4
+
+later('unexplained', 'more versions than such writes', <<'EOT', <<'EOT2', <<'EOT3');
+0-1   1 post u/a email=x@y.z deliveryAddress=a1.1 > 1
+2-6   1 put u/a deliveryAddress=a1.2 > nothing
+7-8   1 del u/a > was email=x@y.z deliveryAddress=a1.2
+9-10  F get u/a > gone
+EOT
+20-21 F get u/a > gone
+EOT2
+40-41 1 post u/a email=x@y.z deliveryAddress=a1.3 > 5
+50-51 F get u/a > 5 email=x@y.z deliveryAddress=a1.3
+EOT3
+
 later('lost', 'an earlier write is not there any more', <<'EOT', <<'EOT');
 0-1   1 post u/a email=x@y.z deliveryAddress=a1.1 > 1
 2-3   F get u/a > 1 email=x@y.z deliveryAddress=a1.1
@@ -428,13 +454,19 @@ sub judged {
 
 
 sub later {
-    my ($kind, $name, $first, $second) = @_;
+    my ($kind, $name, @texts) = @_;
 
-    my $before = check($first, \@gateway);
+    my $last = pop @texts;
+    my $carry;
 
-    is(kinds($before->run), '', "$name: good at first");
+    for my $text (@texts) {
+        my $before = check($text, \@gateway, $carry);
 
-    my @found = check($second, \@gateway, $before->carry)->run;
+        is(kinds($before->run), '', "$name: good at first");
+        $carry = $before->carry;
+    }
+
+    my @found = check($last, \@gateway, $carry)->run;
 
     if ($kind eq '') {
         is(kinds(@found), '', "good: $name") or diag(explain(\@found));

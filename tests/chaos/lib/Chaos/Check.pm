@@ -362,15 +362,24 @@ sub _holes {
         $from = $v if $v > $from;
     }
 
-    my $unseen = grep {
-        $_->{o} ne 'get' && ($_->{k} eq 'info'
-            || ($_->{k} eq 'ok' && $_->{o} eq 'del' && !$_->{grave}))
-    } @{$self->{by}{$doc->{d}}};
+    my $unseen = $self->_unseen($doc->{d});
 
     if ($holes > $unseen) {
         $self->bad('unexplained', $doc->{d}, "$holes versions that nobody saw "
             . "up to $from, but $unseen writes without an answer");
     }
+}
+
+
+# Writes that made a version which nobody may have seen.
+
+sub _unseen {
+    my ($self, $d) = @_;
+
+    return grep {
+        $_->{o} ne 'get' && ($_->{k} eq 'info'
+            || ($_->{k} eq 'ok' && $_->{o} eq 'del' && !$_->{grave}))
+    } @{$self->{by}{$d}};
 }
 
 
@@ -472,9 +481,10 @@ sub carry {
         my $last = $self->_last($d);
         my ($low) = $doc->low(9e99);
 
-        push @ops, grep { $_->{k} eq 'info' && $_->{o} ne 'get'
+        my @fresh = grep { $_->{k} eq 'info' && $_->{o} ne 'get'
             && $_->{c} ne 'C' && !$_->{old} } @{$self->{by}{$d}};
-        push @ops, { c => 'C', n => 0, d => $d, s => 200, k => 'ok',
+
+        push @ops, @fresh, { c => 'C', n => 0, d => $d, s => 200, k => 'ok',
             o => 'floor', v => $low, i => $last ? $last->{i} : -1,
             r => $last ? $last->{r} : -1 };
 
@@ -482,9 +492,12 @@ sub carry {
             push @ops, { %{$ops[-1]}, o => 'get', v => $last->{v},
                 b => $last->{b} };
             $tokens{$_} = 1 for tokens($last->{b});
-        } elsif ($low) {
-            push @ops, { %{$ops[-1]}, o => 'del', k => 'info', s => 0,
-                i => -1 };
+        } else {
+            # nobody knows its version: as many as nobody has seen
+            my $unseen = max($low ? 1 : 0, $self->_unseen($d) - @fresh);
+
+            push @ops, map { { %{$ops[-1]}, o => 'del', k => 'info', s => 0,
+                i => -1 } } 1 .. $unseen;
         }
     }
 

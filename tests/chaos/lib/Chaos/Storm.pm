@@ -356,7 +356,7 @@ sub _judge {
 
 
 # A worker that finds the disk full, or no server of its store, when it starts
-# may say so and end.
+# may say so and end; one that has hardly begun ends by TERM itself.
 
 sub crashes {
     my ($self) = @_;
@@ -364,7 +364,7 @@ sub crashes {
     my $may_end = @{$self->{nemesis}->full} || $self->{nemesis}{up};
 
     return $self->_lines('{ficus,nats-server,ferretdb}*.log', sub {
-        /ended by signal (?!9\b)/ || /^panic:|^fatal error:|\[FTL\]/
+        /ended by signal (?!9\b|15\b)/ || /^panic:|^fatal error:|\[FTL\]/
             || (!$may_end && /ended with status [1-9]/);
     });
 }
