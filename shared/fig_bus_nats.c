@@ -31,6 +31,7 @@
 static fig_status_t fig_nats_open(const fig_bus_conf_t *conf, void **self);
 static fig_status_t fig_nats_start(fig_nats_t *nats);
 static void fig_nats_close(void *self);
+static void fig_nats_stop(fig_nats_t *nats);
 static void fig_nats_free(fig_nats_t *nats);
 static bool fig_nats_connected(void *self);
 static uint64_t fig_nats_number(void *self);
@@ -122,6 +123,12 @@ fig_nats_start(fig_nats_t *nats)
         return FIG_ERROR;
     }
 
+    if (fig_nats_clock_start(nats) != FIG_OK) {
+        fig_nats_stop(nats);
+        (void) pthread_join(nats->thread, NULL);
+        return FIG_ERROR;
+    }
+
     return FIG_OK;
 }
 
@@ -129,10 +136,23 @@ fig_nats_start(fig_nats_t *nats)
 static void
 fig_nats_close(void *self)
 {
-    fig_nats_t          *nats;
-    fig_nats_session_t  *session;
+    fig_nats_t  *nats;
 
     nats = self;
+
+    fig_nats_stop(nats);
+    (void) pthread_join(nats->thread, NULL);
+    fig_nats_clock_join(nats);
+
+    fig_nats_serve_free(nats->serves);
+    fig_nats_free(nats);
+}
+
+
+static void
+fig_nats_stop(fig_nats_t *nats)
+{
+    fig_nats_session_t  *session;
 
     (void) pthread_mutex_lock(&nats->mutex);
 
@@ -151,11 +171,6 @@ fig_nats_close(void *self)
         natsConnection_Close(session->nc);
         fig_nats_leave(session);
     }
-
-    (void) pthread_join(nats->thread, NULL);
-
-    fig_nats_serve_free(nats->serves);
-    fig_nats_free(nats);
 }
 
 
@@ -382,7 +397,7 @@ fig_nats_end(fig_nats_session_t *session)
 
     (void) pthread_mutex_unlock(&nats->mutex);
 
-    if (!stop) {
+    if (!stop && !atomic_load(&session->given_up)) {
         fig_log_warn("lost the connection to nats-server at %s: %s",
                      nats->where.data, natsStatus_GetText(s));
     }

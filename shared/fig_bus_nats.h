@@ -59,6 +59,7 @@ struct fig_nats_session_s {
     fig_nats_sub_t  *answers;
     fig_nats_sub_t  *subs;           /* all; of nats->mutex */
     unsigned         refs;           /* of nats->mutex */
+    atomic_bool      given_up;       /* by us */
 };
 
 
@@ -82,6 +83,7 @@ struct fig_nats_s {
     fig_buf_t              where;           /* the servers, for the log */
 
     pthread_t              thread;
+    pthread_t              clock;
     pthread_mutex_t        mutex;
     pthread_cond_t         changed;         /* session, stop */
     fig_nats_session_t    *session;         /* NULL: not connected */
@@ -113,6 +115,16 @@ fig_nats_session_t *fig_nats_wait(fig_nats_t *nats, uint64_t but);
 void fig_nats_leave(fig_nats_session_t *session);
 void fig_nats_complain(fig_nats_t *nats, const char *fmt, ...)
     FIG_PRINTF(2, 3);
+
+
+/*
+ * fig_bus_nats_clock.c.  Whoever waits in libnats waits until a wall time,
+ * which is an hour off when the clock is set back by one.  A thread looks at
+ * the clock and then closes the session, which wakes all of them.
+ */
+
+fig_status_t fig_nats_clock_start(fig_nats_t *nats);
+void fig_nats_clock_join(fig_nats_t *nats);
 
 
 /*

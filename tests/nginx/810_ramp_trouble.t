@@ -24,8 +24,8 @@ my $t = Ficus::Run->new(allow => [ qr/exited on signal 9/, qr/state" failed/,
 my $state = $t->dir . '/state';
 my $cc = $ENV{CC} // 'cc';
 
-for my $name ('clock', 'kill_at') {
-    my $so = $t->dir . "/$name.so";
+for my $name ('../lib/clock', 'kill_at') {
+    my $so = $t->dir . '/' . $name =~ s,.*/,,r . '.so';
 
     if (system("$cc -shared -fPIC -O -o '$so' $FindBin::Bin/$name.c -ldl")) {
         plan(skip_all => 'no C compiler');
