@@ -220,6 +220,7 @@ typedef struct {
 
     ngx_str_t                       name;
     ngx_str_t                       salt;
+    ngx_str_t                       generation_header;
     ngx_str_t                       zone_size;  /* as configured */
     ngx_str_t                       state_dir;
     ngx_str_t                       state_file;
@@ -282,6 +283,7 @@ struct ngx_http_strangler_ctx_s {
     unsigned                        sent:1;
     unsigned                        allowed:1;
     unsigned                        shadow:1;       /* counts for nobody */
+    unsigned                        told:1;         /* the generation */
 };
 
 
@@ -356,6 +358,8 @@ char *ngx_http_strangler_conf_arm(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_override(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_strangler_conf_generation_header(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
@@ -495,25 +499,6 @@ ngx_atomic_uint_t ngx_http_strangler_requests(
     ngx_http_strangler_split_t *split, ngx_uint_t arm);
 void ngx_http_strangler_tries(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_tries_t *tries);
-
-/* routes */
-
-char *ngx_http_strangler_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-ngx_int_t ngx_http_strangler_merge_route(ngx_conf_t *cf,
-    ngx_http_strangler_loc_conf_t *prev, ngx_http_strangler_loc_conf_t *conf);
-ngx_int_t ngx_http_strangler_init_places(ngx_conf_t *cf,
-    ngx_http_strangler_split_t *split);
-ngx_uint_t ngx_http_strangler_place(ngx_http_strangler_split_t *split,
-    ngx_uint_t route);
-ngx_uint_t ngx_http_strangler_place_of(ngx_http_strangler_split_t *split,
-    ngx_str_t *name);
-
-/* ledger */
-
-char *ngx_http_strangler_conf_ledger(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-void ngx_http_strangler_init_ledger(ngx_http_strangler_split_t *split);
 
 /* breaker */
 

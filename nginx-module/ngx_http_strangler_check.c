@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 static ngx_int_t ngx_http_strangler_check_weights(

@@ -28,8 +28,24 @@ typedef struct {
 } ngx_http_strangler_served_t;
 
 
+/* routes */
+
+char *ngx_http_strangler_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_strangler_merge_route(ngx_conf_t *cf,
+    ngx_http_strangler_loc_conf_t *prev, ngx_http_strangler_loc_conf_t *conf);
+ngx_int_t ngx_http_strangler_init_places(ngx_conf_t *cf,
+    ngx_http_strangler_split_t *split);
+ngx_uint_t ngx_http_strangler_place(ngx_http_strangler_split_t *split,
+    ngx_uint_t route);
+ngx_uint_t ngx_http_strangler_place_of(ngx_http_strangler_split_t *split,
+    ngx_str_t *name);
+
 /* ledger */
 
+char *ngx_http_strangler_conf_ledger(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_strangler_init_ledger(ngx_http_strangler_split_t *split);
 ngx_uint_t ngx_http_strangler_is_route(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);
 void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
@@ -37,6 +53,7 @@ void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
 ngx_uint_t ngx_http_strangler_route_is_shown(
     ngx_http_strangler_split_t *split, ngx_uint_t route,
     ngx_http_strangler_served_t *served);
+
 /* ledger_file */
 
 void ngx_http_strangler_load_ledger(ngx_http_strangler_split_t *split,

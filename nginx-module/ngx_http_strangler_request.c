@@ -108,6 +108,7 @@ ngx_http_strangler_add_ctx(ngx_http_request_t *r,
     ctx->sent = 0;
     ctx->allowed = 0;
     ctx->shadow = 0;
+    ctx->told = 0;
 
     ctx->next = ngx_http_get_module_ctx(r, ngx_http_strangler_module);
     ngx_http_set_ctx(r, ctx, ngx_http_strangler_module);

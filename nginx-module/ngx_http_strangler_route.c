@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 static void ngx_http_strangler_visit(ngx_http_strangler_ctx_t *ctx,

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 static ngx_int_t ngx_http_strangler_route_name(ngx_conf_t *cf,

@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_strangler_ask(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
+static ngx_int_t ngx_http_strangler_tell(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
 static ngx_int_t ngx_http_strangler_enter(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t arm);
 static ngx_int_t ngx_http_strangler_switch(ngx_http_request_t *r,
@@ -60,6 +62,12 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
         ngx_http_strangler_visit_late(r, ctx);
     }
 
+    if (scf->split->generation_header.len
+        && ngx_http_strangler_tell(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ctx->rescuable = 0;
 
     if (ctx->switching) {
@@ -102,6 +110,39 @@ ngx_http_strangler_ask(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 #endif
 
     return uscf->peer.init(r, uscf);
+}
+
+
+/* which weights have decided */
+
+static ngx_int_t
+ngx_http_strangler_tell(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    if (ctx->told) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    h = ngx_list_push(&r->headers_out.headers);
+
+    if (p == NULL || h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key = ctx->split->generation_header;
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%uL", ctx->generation) - p;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    ctx->told = 1;
+
+    return NGX_OK;
 }
 
 

@@ -104,6 +104,36 @@ ngx_http_strangler_conf_override(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* NGX_DECLINED for a parameter that is unknown or empty */
 
+char *
+ngx_http_strangler_conf_generation_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_strangler_srv_conf_t *scf = conf;
+
+    ngx_str_t  *value;
+
+    if (scf->split == NULL) {
+        return "must come after \"strangler\"";
+    }
+
+    if (scf->split->generation_header.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!ngx_http_strangler_is_name(&value[1], 64)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    scf->split->generation_header = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
 static ngx_int_t
 ngx_http_strangler_conf_override_value(ngx_conf_t *cf,
     ngx_http_strangler_override_t *o, ngx_str_t *value)

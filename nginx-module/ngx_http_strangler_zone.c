@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_ledger.h"
 
 
 /* changes with the layout of anything in shared memory */

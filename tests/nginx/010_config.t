@@ -195,6 +195,21 @@ refused('upstream s { strangler_breaker; server 127.0.0.1:1; }', '',
     'breaker without strangler');
 
 
+# strangler_generation_header
+
+good("$two strangler_generation_header X-Generation;", 'generation header');
+bad("$two strangler_generation_header 'X Y';", 'invalid header name "X Y"',
+    'generation header: odd');
+bad("$two strangler_generation_header ''; ", 'invalid header name ""',
+    'generation header: empty');
+bad("$two strangler_generation_header a; strangler_generation_header b;",
+    '"strangler_generation_header" directive is duplicate',
+    'generation header twice');
+refused('upstream s { strangler_generation_header a; server 127.0.0.1:1; }', '',
+    '"strangler_generation_header" directive must come after "strangler"',
+    'generation header without strangler');
+
+
 # strangler_ledger, strangler_route
 
 good("$two strangler_ledger quiet=1s every=1s;", 'ledger: least');
