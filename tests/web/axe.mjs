@@ -91,7 +91,12 @@ async function detector() {
 
     await page.evaluate(() => {
         document.querySelector('#split').setAttribute('role', 'slider');
-        document.querySelector('.hint').style.color = '#ccc';
+
+        const pale = document.createElement('p');
+
+        pale.textContent = 'pale';
+        pale.style.color = '#ccc';
+        document.body.append(pale);
     });
 
     const found = await findings(page);

@@ -21,7 +21,7 @@ export const admin = `http://127.0.0.1:${process.env.FICUS_ADMIN_PORT}`;
 export const gateway = `http://127.0.0.1:${process.env.FICUS_HTTP_PORT}`;
 export const axe = require.resolve('axe-core/axe.min.js');
 
-const LIMIT = 10000;            // ms of any wait
+const LIMIT = 30000;            // ms of any wait
 const problems = [];
 
 // What a gateway may not have; a browser tells of every 404.
@@ -153,7 +153,7 @@ export function traffic() {
                 .catch(() => null);
 
             await response?.arrayBuffer();
-            await wait(2);
+            await wait(10);
         }
     })();
 
