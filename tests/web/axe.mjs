@@ -3,8 +3,8 @@
 // axe finds nothing: in light, dark and on a phone, with every panel and in
 // every dialog.  That it can find something is seen first.
 
-import { axe, api, expect, finish, is, ok, open, traffic, until, wait }
-    from './lib/browser.mjs';
+import { api, axe, close, expect, finish, is, ok, open, traffic, until,
+    wait } from './lib/browser.mjs';
 import { comparison } from './lib/samples.mjs';
 
 const LOOKS = {
@@ -57,7 +57,7 @@ async function visit(name, look) {
         await page.keyboard.press('Escape');
     }
 
-    await page.context().close();
+    await close(page);
 }
 
 
@@ -79,7 +79,7 @@ async function running() {
     await until(() => page.locator('.status').innerText().then((text) =>
         text.includes('Stale since')), 'no answer');
     await clean(page, 'stale');
-    await page.context().close();
+    await close(page);
     expect(/ERR_FAILED/);
 }
 
@@ -103,7 +103,7 @@ async function detector() {
 
     ok(/aria-required-attr/.test(found) && /color-contrast/.test(found),
         'axe finds what is wrong', found);
-    await page.context().close();
+    await close(page);
 }
 
 

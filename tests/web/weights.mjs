@@ -3,7 +3,7 @@
 // The weights are changed with slider, presets and fields, after a
 // confirmation, and not when somebody else was faster.
 
-import { api, configured, expect, finish, is, ok, open, split, until }
+import { api, close, configured, expect, finish, is, ok, open, split, until }
     from './lib/browser.mjs';
 
 const page = await open();
@@ -117,7 +117,7 @@ await until(() => page.locator('.editor').innerText().then((text) =>
     text.includes('changed since you began')), 'overtaken');
 await shows(field('v2'), '60', 'what was typed stays');
 
-await page.context().close();
+await close(page);
 expect(/412/);
 await finish();
 

@@ -3,7 +3,7 @@
 // What the buttons and fields of the page do, by the names in their data-action
 // and data-input.
 
-import { setToken } from './api.js';
+import { getJson, setToken, splitPath } from './api.js';
 import { ask, field } from './dialog.js';
 import { el } from './dom.js';
 import { percent } from './format.js';
@@ -23,6 +23,7 @@ export const actions = {
     back,
     rollback,
     shadow,
+    explain: look,
     dismiss() {
         model.notice = null;
         redraw();
@@ -45,6 +46,13 @@ export const inputs = {
     weight: {
         input({ target }) {
             setWeight(target.dataset.arm, Number(target.value));
+        },
+    },
+    explain: {
+        keydown({ key }) {
+            if (key === 'Enter') {
+                look();
+            }
         },
     },
     filter: {
@@ -167,6 +175,22 @@ async function rollback({ generation }) {
             done: `The weights are those of generation ${generation}`,
         });
     }
+}
+
+
+async function look() {
+    const key = document.getElementById('explain-key').value;
+    const { name } = selectedSplit();
+
+    try {
+        model.explained = key === '' ? null : await getJson(splitPath(name,
+            `/explain?key=${encodeURIComponent(key)}`));
+
+    } catch (error) {
+        model.explained = { error: error.text ?? String(error) };
+    }
+
+    redraw();
 }
 
 

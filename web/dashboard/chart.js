@@ -3,11 +3,11 @@
 // Curves over time, drawn as SVG in the pixels they have on the screen.
 
 import { el } from './dom.js';
+import { duration } from './format.js';
 
 const HEIGHT = 168;
 const MARGIN = { top: 10, right: 12, bottom: 22, left: 52 };
 const STEPS = [1, 2, 2.5, 5, 10];
-const MINUTE = 60000;
 
 
 // A chart of `lines', { points: [[ms, value or null]], className }, from
@@ -26,7 +26,7 @@ export function chart({ lines, now, span, least, format, label, width }) {
     return el('svg', { class: 'chart', role: 'img', 'aria-label': label,
         width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` },
         [0, 0.5, 1].map((part) => level(part * top, y, width, format)),
-        minutes(now, span, x),
+        times(now, span, x),
         lines.map(({ points, className }) => el('path', {
             class: `line ${className}`, d: path(points, x, y, now - span) })),
         lines.map(({ points, className }) => end(points, className, x, y)));
@@ -54,18 +54,14 @@ function level(value, y, width, format) {
 }
 
 
-function minutes(now, span, x) {
-    const marks = [];
+// The beginning, the middle and the end of the time that is shown.
 
-    for (let ago = span; ago > 0; ago -= MINUTE) {
-        marks.push(el('text', { class: 'axis', x: x(now - ago),
-            y: HEIGHT - 5, 'text-anchor': ago === span ? 'start' : 'middle' },
-            `−${ago / MINUTE} min`));
-    }
+function times(now, span, x) {
+    const marks = [[span, 'start'], [span / 2, 'middle'], [0, 'end']];
 
-    return el('g', {}, marks.filter((_, i) => i % 2 === 0),
-        el('text', { class: 'axis', x: x(now), y: HEIGHT - 5,
-            'text-anchor': 'end' }, 'now'));
+    return el('g', {}, marks.map(([ago, anchor]) => el('text', {
+        class: 'axis', x: x(now - ago), y: HEIGHT - 5, 'text-anchor': anchor },
+    ago === 0 ? 'now' : `−${duration(ago / 1000)}`)));
 }
 
 

@@ -8,7 +8,8 @@ import { announceChanges } from './announce.js';
 import { loadDetails } from './details.js';
 import { el, morph } from './dom.js';
 import { parseSeconds } from './metrics.js';
-import { model, selectedSplit, takeSplits, wentStale } from './model.js';
+import { health, model, selectedSplit, takeSplits, wentStale }
+    from './model.js';
 import { poll } from './poll.js';
 import { header } from './views/header.js';
 import { splitList } from './views/list.js';
@@ -65,10 +66,28 @@ function draw() {
 function drawNow() {
     const split = selectedSplit();
 
+    document.title = title(split);
     put('header', header(split));
     put('splits', splitList(split));
     put('split', splitPage(split));
     document.body.classList.toggle('stale', !model.live.ok);
+}
+
+
+// What a tab among many has to tell.
+
+function title(split) {
+    if (!split) {
+        return 'Ficus';
+    }
+
+    const { level } = health(split);
+    const sign = !model.live.ok ? '? ' : level === 'bad' ? '!! '
+        : level === 'warn' ? '! ' : '';
+    const shares = split.arms.map(({ name, effective }) =>
+        `${name} ${effective}`).join(' / ');
+
+    return `${sign}${shares} · ${split.name} · Ficus`;
 }
 
 
@@ -82,13 +101,26 @@ function put(id, ...content) {
 
 
 function follow() {
-    const match = /^#\/(.*)$/.exec(location.hash);
+    const name = nameOf(location.hash);
 
-    if (match) {
-        model.selected = decodeURIComponent(match[1]);
+    if (name !== null) {
+        model.selected = name;
         model.draft = null;
         model.details = {};
+        model.explained = null;
         draw();
+    }
+}
+
+
+// null for what is no name: somebody may have typed it.
+
+function nameOf(hash) {
+    try {
+        return hash.startsWith('#/') ? decodeURIComponent(hash.slice(2)) : null;
+
+    } catch {
+        return null;
     }
 }
 
@@ -97,7 +129,7 @@ function listen() {
     document.addEventListener('click', ({ target }) => {
         const button = target.closest('[data-action]');
 
-        if (button && !button.disabled) {
+        if (button && button.ariaDisabled !== 'true') {
             actions[button.dataset.action](button.dataset, button);
         }
     });

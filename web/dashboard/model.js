@@ -15,6 +15,7 @@ export const model = {
     details: {},                // of the selected split, see details.js
     workers: null,              // see workers.js
     draft: null,                // weights that were not sent yet, see editor
+    explained: null,            // where a key goes, or why that is not known
     notice: null,               // what is to be read: { level, text }
 };
 

@@ -22,7 +22,10 @@ export async function startRamp() {
         ...reasonFields()];
 
     for (const node of fields) {
-        node.addEventListener('input', () => showPlan(split, fields, plan));
+        node.addEventListener('input', ({ target }) => {
+            fillOther(split, fields, target);
+            showPlan(split, fields, plan);
+        });
     }
 
     showPlan(split, fields, plan);
@@ -48,6 +51,18 @@ function targets(split) {
     return split.arms.map(({ name }) => field(`${name} to`, {
         name: `to ${name}`, type: 'number', min: 0, max: 100, step: 0.01,
         required: true, value: name === first.name ? 100 : 0 }));
+}
+
+
+// Of two arms the other one gets the rest.
+
+function fillOther(split, fields, target) {
+    const n = fields.findIndex((node) => node.contains(target));
+
+    if (split.arms.length === 2 && n < 2) {
+        fields[1 - n].querySelector('input').value =
+            Math.round(10000 - Number(target.value) * 100) / 100;
+    }
 }
 
 

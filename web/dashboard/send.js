@@ -10,6 +10,8 @@ import { el } from './dom.js';
 import { weights } from './format.js';
 import { model, takeSplit, weightsOf } from './model.js';
 
+const BRIEF = 10000;            // ms
+
 
 // `options' has the generation that the change is based on, reason and by.
 // Whether it was made.
@@ -37,11 +39,28 @@ export async function send(split, { method, rest, body, options, done }) {
 }
 
 
+// What went well need not be dismissed by hand.
+
 export function tell(level, text) {
-    model.notice = { level, text };
+    const notice = { level, text };
+
+    model.notice = notice;
     announce(text);
+
+    if (level === 'ok') {
+        setTimeout(() => dismiss(notice), BRIEF);
+    }
+
     document.dispatchEvent(new Event('ficus:draw'));
     document.dispatchEvent(new Event('ficus:changed'));
+}
+
+
+function dismiss(notice) {
+    if (model.notice === notice) {
+        model.notice = null;
+        document.dispatchEvent(new Event('ficus:draw'));
+    }
 }
 
 

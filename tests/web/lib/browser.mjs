@@ -8,6 +8,7 @@
 //     const state = await split();        of users, from the API itself
 //     await api('PUT', '/p', { p: 40 }, { 'X-Reason': '...' })
 //     const stop = traffic()              requests for users until stop()
+//     await close(page)
 //     await finish()                      what every page must not have done
 //
 // Every wait ends.
@@ -101,6 +102,14 @@ export async function open({ path = '/', prepare, ...options } = {}) {
     await page.locator('.history, .failed').first().waitFor();
 
     return page;
+}
+
+
+// What is being answered for the page may be left unanswered.
+
+export async function close(page) {
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await page.context().close();
 }
 
 

@@ -45,7 +45,14 @@ const SHADOW = { share: 10, in_flight: 2, started: 48260, compared: 48210,
 
 // Lets a page see these answers in the place of the gateway's.
 
-export async function comparison(page, { diff = DIFF, ledger = LEDGER } = {}) {
+export async function comparison(page,
+    { diff = DIFF, ledger = LEDGER, ready = null } = {})
+{
+    if (ready) {
+        await page.route('**/readyz', (route) =>
+            route.fulfill({ json: ready }));
+    }
+
     await page.route('**/splits/users/diff', (route) =>
         route.fulfill({ json: diff }));
     await page.route('**/splits/users/ledger', (route) =>
@@ -56,4 +63,24 @@ export async function comparison(page, { diff = DIFF, ledger = LEDGER } = {}) {
         splits[0].shadow = SHADOW;
         await route.fulfill({ json: splits });
     });
+}
+
+
+// The same with two texts of somebody who means harm, in every place.
+
+export function hostile(one, two) {
+    const verdict = { verdict: one, says: two };
+
+    return {
+        diff: { ...DIFF, since: one, routes: [{ route: one, compared: 2,
+            mismatched: 1, noise: { compared: 0, mismatched: 0 }, fields: [
+                { field: two, kind: one, count: 1, noise: 0, verdict: two,
+                    examples: [{ at: two, baseline: one, other: { a: two },
+                        uri: one }] },
+            ] }] },
+        ledger: { ...LEDGER, since: two, routes: [{ ...LEDGER.routes[0],
+            ...verdict, route: one, share: { [one]: 50, [two]: 50 },
+            last_baseline: two }] },
+        ready: { status: one, checks: { [one]: two } },
+    };
 }

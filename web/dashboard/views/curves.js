@@ -6,7 +6,7 @@ import { chart } from '../chart.js';
 import { el } from '../dom.js';
 import { clock, ratio, seconds } from '../format.js';
 import { model } from '../model.js';
-import { SPAN } from '../series.js';
+import { MINUTE, SPAN } from '../series.js';
 import { armClass, panel, swatch, table } from './parts.js';
 
 const ROWS = 10;                // of the table, one for each half minute
@@ -44,10 +44,19 @@ function one(split, series, now, { id, title, format, least, kinds }) {
     return panel(id, title,
         el('ul', { class: 'legend' }, lines.map((line) =>
             legend(split, line, format))),
-        chart({ lines, now, span: SPAN, least, format,
+        chart({ lines, now, span: spanOf(series), least, format,
             label: spoken(title, lines, format), width: widthOf(id) }),
         el('details', {}, el('summary', {}, `${title} as numbers`),
             numbers(title, lines, now, format)));
+}
+
+
+// As long as the page is open, in whole minutes.
+
+function spanOf({ samples }) {
+    const open = samples.at(-1).time - samples[0].time;
+
+    return Math.min(Math.max(Math.ceil(open / MINUTE), 1) * MINUTE, SPAN);
 }
 
 

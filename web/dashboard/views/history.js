@@ -14,7 +14,7 @@ export function history(split, { history: records, verified }) {
 
     return panel('history', 'History', chain(verified),
         table('Changes of the weights, newest first', [
-            { text: 'Generation', number: true }, 'When', 'Who', 'From', 'To',
+            'Generation', 'When', 'Who', 'From', 'To',
             'Why', 'Way back',
         ], records.map((record) => row(split, record))));
 }

@@ -28,8 +28,7 @@ export function ledger(split, book) {
 
 
 function row(split, route) {
-    const total = Object.values(route.requests)
-        .reduce((sum, n) => sum + n, 0);
+    const pinned = sum(route.pinned);
 
     return { key: route.route, cells: [
         route.route,
@@ -38,10 +37,16 @@ function row(split, route) {
         el('ul', { class: 'mini' }, Object.entries(route.share ?? {})
             .map(([name, share]) => el('li', { 'data-key': name },
                 swatch(split, name), `${name} ${percent(share, 1)}`))),
-        count(total),
+        [count(sum(route.requests)), pinned > 0
+            && el('span', { class: 'says' }, `${count(pinned)} pinned`)],
         count(route.rescued),
         route.compared ? `${count(route.mismatched)} of `
             + count(route.compared) : '–',
         route.last_baseline ? when(route.last_baseline) : 'never',
     ] };
+}
+
+
+function sum(counts = {}) {
+    return Object.values(counts).reduce((all, n) => all + n, 0);
 }

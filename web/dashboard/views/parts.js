@@ -33,9 +33,12 @@ export function panel(id, title, ...content) {
 }
 
 
-export function button(text, action, attributes = {}) {
+// One that cannot be used now keeps the focus: it is not disabled for the
+// browser, and main.js does not run its action.
+
+export function button(text, action, { disabled, ...attributes } = {}) {
     return el('button', { type: 'button', 'data-action': action,
-        ...attributes }, text);
+        'aria-disabled': disabled && 'true', ...attributes }, text);
 }
 
 

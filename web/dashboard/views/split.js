@@ -8,6 +8,7 @@ import { arms } from './arms.js';
 import { curves } from './curves.js';
 import { diff } from './diff.js';
 import { editor } from './editor.js';
+import { explain } from './explain.js';
 import { history } from './history.js';
 import { ledger } from './ledger.js';
 import { ramp } from './ramp.js';
@@ -26,7 +27,8 @@ export function splitPage(split) {
         shares(split),
         arms(split),
         el('div', { class: 'pair', 'data-key': 'pair' },
-            editor(split), ramp(split)),
+            editor(split),
+            el('div', { class: 'column' }, ramp(split), explain(split))),
         curves(split),
         diff(split, model.details.diff),
         ledger(split, model.details.ledger),

@@ -1,0 +1,162 @@
+// Copyright (C) Ficus authors
+//
+// The figures are those of the gateway, of the last minute, and not older
+// without saying so; many splits and many arms; a breaker that opens.
+
+import { admin, api, close, expect, finish, gateway, is, ok, open, split,
+    traffic, until, wait } from './lib/browser.mjs';
+
+await api('PUT', '/p', { p: 30 });
+
+let asked = 0;
+const page = await open({ path: '/#/users', prepare: (fresh) =>
+    fresh.on('request', (request) => {
+        asked += request.url().endsWith('/api/v1/splits');
+    }) });
+
+
+// Modules by themselves.
+
+is(await page.evaluate(async () => {
+    const { parseSeconds, key, quantile } =
+        await import('/dashboard/metrics.js');
+    const line = (le, n) =>
+        `ficus_split_seconds_bucket{split="a\\"b}",arm="x",le="${le}"} ${n}`;
+    const text = (...counts) => ['0.1', '0.2', '+Inf'].map((le, i) =>
+        line(le, counts[i])).join('\n')
+        + `\nficus_split_seconds_count{split="a\\"b}",arm="x"} ${counts[2]}\n`;
+    const first = parseSeconds(text(10, 10, 10)).get(key('a"b}', 'x'));
+    const last = parseSeconds(text(20, 30, 31)).get(key('a"b}', 'x'));
+
+    return [last.count, ...[[0.5, null, last], [0.5, first, last],
+        [0.99, first, last], [0.5, last, last]].map((all) =>
+        quantile(...all)?.toFixed(4) ?? 'none')].join(' ');
+}), '31 0.0775 0.1050 0.2000 none', 'quantiles as Prometheus has them');
+
+
+// Figures.
+
+await text('.shares .title', /No request in the last minute|Counting/,
+    'no request yet');
+
+const stop = traffic();
+
+await text('.shares .title', /All arms answer well/, 'requests, all is well');
+await text('.seen', /v1 (2\d|3\d)\.\d\d %, v2 (6\d|7\d)\.\d\d %/,
+    'the share seen is near the share set');
+
+for (const arm of ['v1', 'v2']) {
+    const card = page.getByRole('article', { name: `Arm ${arm}` });
+
+    for (const pattern of [/breaker closed/, /Requests\s*\d/,
+        /Errors\s*0\.0 %/, /p50\s*[\d.]+ ms/, /p99\s*[\d.]+ m?s/])
+    {
+        await until(async () => pattern.test(await card.innerText()),
+            `${arm}: ${pattern}`);
+    }
+}
+
+await until(async () => {
+    const { arms } = await split();
+    const path = await page.locator('.panel.times path').first()
+        .getAttribute('d');
+
+    return arms[0].requests > 20 && /^M.*L/.test(path);
+}, 'a curve is drawn');
+ok(/Latency in the last 5 minutes, now: v1 p99 [\d.]+ m?s/.test(await page
+    .locator('.panel.times svg').getAttribute('aria-label')),
+'and said in words');
+await page.getByText('Latency as numbers').click();
+await text('.panel.times table',
+    /Time\s+v1 p99\s+v1 p50\s+v2 p99\s+v2 p50\s+\d/, 'and as numbers');
+await wait(2500);
+ok(await page.locator('.panel.times table').isVisible(),
+    'what was opened stays open');
+ok(/^v1 30 \/ v2 70 · users/.test(await page.title()), 'the title has shares',
+    await page.title());
+
+
+// Another split, of three arms, by a link and by its address.
+
+await page.getByRole('link', { name: 'search' }).click();
+await text('h1', /^search$/, 'another split');
+ok(page.url().endsWith('#/search'), 'with an address of its own');
+is(await page.getByRole('slider').count(), 0, 'no slider for three arms');
+
+const review = page.getByRole('button', { name: 'Review the change' });
+
+await page.getByRole('spinbutton', { name: 'lucene', exact: true }).fill('7');
+await text('#weights-sum', /102\.50 %, not 100/, 'the sum is wrong');
+ok(await review.isDisabled(), 'which cannot be sent');
+await page.getByRole('spinbutton', { name: 'old', exact: true }).fill('91.5');
+await review.click();
+await page.getByRole('dialog').getByRole('button', { name: 'Change them' })
+    .click();
+await until(async () => {
+    const all = await (await fetch(`${admin}/api/v1/splits/search`)).json();
+
+    return all.arms.map(({ configured }) => configured).join() === '91.5,7,1.5';
+}, 'three weights are set');
+await page.goBack();
+await text('h1', /^users$/, 'back');
+
+
+// No answer: stale since, then live again, by itself.
+
+await page.route('**/*', (route) => route.abort());
+await text('.status', /Stale since \d\d:\d\d:\d\d/, 'no answer is stale');
+await text('#live', /No answer: stale since/, 'which is announced');
+ok(await page.locator('body.stale').count() === 1, 'and seen');
+asked = 0;
+await wait(4000);
+ok(asked <= 3, 'it asks less often meanwhile', asked);
+await page.unroute('**/*');
+await text('.status', /Live/, 'live again');
+expect(/ERR_FAILED/);
+
+
+// Nobody looks: it hardly asks.
+
+await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: true,
+        configurable: true });
+});
+await wait(1500);
+asked = 0;
+await wait(4000);
+ok(asked <= 1, 'hidden: it hardly asks', asked);
+await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+});
+await until(() => asked >= 2, 'seen again: it asks at once');
+
+
+// An arm that fails.
+
+await page.goto(`${admin}/#/broken`);
+await page.reload();
+await text('h1', /^broken$/, 'a split that is broken, by its address');
+await Promise.all(Array.from({ length: 40 }, () =>
+    fetch(`${gateway}/broken`)));
+await text('.shares .title', /new is (switched off|being tried again)/,
+    'said first');
+await text('.numbers', /old.*100.*new.*0.*set to 50/s,
+    'what is in effect, and what was set');
+await text('.arm:last-child',
+    /breaker (half-)?open.*(tries|probe).*Rescued\s*\d/s,
+    'the card has breaker, reason and rescues');
+await text('#splits', /broken\s*, new is (switched off|being tried)/,
+    'the list has it, too');
+ok((await page.title()).startsWith('!'), 'so has the title');
+
+await stop();
+await close(page);
+await finish();
+
+
+async function text(selector, pattern, name) {
+    await until(async () => pattern.test(await page.locator(selector)
+        .innerText()) || `have ${await page.locator(selector).innerText()}`,
+    name);
+}
