@@ -49,4 +49,14 @@ fig_op_t *fig_store_ops_copy(const fig_op_t *ops, size_t n);
 size_t fig_store_ops_bytes(const fig_op_t *ops, size_t n);
 
 
+/*
+ * The place of a page's next document, docs[n], of which page->docs has room
+ * many, 0 at first; in the arena.  NULL: that is too small.  Most pages are far
+ * shorter than their limit.
+ */
+
+fig_doc_t *fig_store_page_place(fig_page_t *page, size_t *room,
+    fig_arena_t *arena);
+
+
 #endif /* FIG_STORE_BACKEND_H_INCLUDED */

@@ -24,6 +24,7 @@ typedef struct {
     const fig_query_t       *query;
     fig_arena_t             *arena;
     fig_page_t              *page;
+    size_t                   room;       /* in page->docs */
     fig_mongo_t             *store;
     const fig_collection_t  *collection;
     bson_error_t             error;      /* domain 0: none */
@@ -58,7 +59,7 @@ fig_mongo_get(void *self, const fig_collection_t *collection, fig_str_t id,
     page.n = 0;
 
     read = (read_t) { .filter = &filter, .opts = &opts, .query = &query,
-                      .arena = arena, .page = &page, .store = self,
+                      .arena = arena, .page = &page, .room = 1, .store = self,
                       .collection = collection };
     status = FIG_NOMEM;
 
@@ -83,12 +84,6 @@ fig_mongo_list(void *self, const fig_collection_t *collection,
     read_t        read;
     bson_t        filter, opts;
     fig_status_t  status;
-
-    page->docs = fig_arena_alloc(arena, query->limit * sizeof(fig_doc_t));
-
-    if (page->docs == NULL) {
-        return FIG_NOMEM;
-    }
 
     bson_init(&filter);
     bson_init(&opts);
@@ -174,6 +169,7 @@ static fig_status_t
 read_docs(read_t *read, mongoc_cursor_t *cursor)
 {
     size_t         bytes;
+    fig_doc_t     *doc;
     fig_page_t    *page;
     const bson_t  *bson;
     fig_status_t   status;
@@ -188,14 +184,19 @@ read_docs(read_t *read, mongoc_cursor_t *cursor)
             return FIG_OK;
         }
 
-        status = fig_mongo_doc_read(read->store, bson, read->arena,
-                                    &page->docs[page->n]);
+        doc = fig_store_page_place(page, &read->room, read->arena);
+
+        if (doc == NULL) {
+            return FIG_NOMEM;
+        }
+
+        status = fig_mongo_doc_read(read->store, bson, read->arena, doc);
 
         if (status != FIG_OK) {
             return status;
         }
 
-        bytes += page->docs[page->n].body.len;
+        bytes += doc->body.len;
         page->more = (page->n != 0 && bytes > read->query->max_bytes);
 
         if (page->more) {

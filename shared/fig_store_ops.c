@@ -5,13 +5,17 @@
 
 
 /*
- * Ops that outlive their caller: a copy in one block, with all their strings.
+ * What backends share: ops that outlive their caller, a copy in one block with
+ * all their strings; pages that grow.
  */
 
 
 #include "fig_store_backend.h"
 #include <stdlib.h>
 #include <string.h>
+
+
+#define PAGE_ROOM  8
 
 
 static fig_str_t ops_copy_str(char **p, fig_str_t s);
@@ -67,6 +71,32 @@ fig_store_ops_copy(const fig_op_t *ops, size_t n)
     }
 
     return copy;
+}
+
+
+fig_doc_t *
+fig_store_page_place(fig_page_t *page, size_t *room, fig_arena_t *arena)
+{
+    size_t      n;
+    fig_doc_t  *docs;
+
+    if (page->n == *room) {
+        n = *room ? 4 * *room : PAGE_ROOM;
+        docs = fig_arena_alloc(arena, n * sizeof(fig_doc_t));
+
+        if (docs == NULL) {
+            return NULL;
+        }
+
+        if (*room != 0) {
+            memcpy(docs, page->docs, *room * sizeof(fig_doc_t));
+        }
+
+        page->docs = docs;
+        *room = n;
+    }
+
+    return &page->docs[page->n];
 }
 
 

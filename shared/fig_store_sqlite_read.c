@@ -141,12 +141,6 @@ fig_sqlite_list(void *self, const fig_collection_t *collection,
     sqlite3_stmt         *stmt;
     fig_sqlite_reader_t  *reader;
 
-    page->docs = fig_arena_alloc(arena, query->limit * sizeof(fig_doc_t));
-
-    if (page->docs == NULL) {
-        return FIG_NOMEM;
-    }
-
     reader = reader_take(store);
 
     if (reader == NULL) {
@@ -435,11 +429,12 @@ static fig_status_t
 list_rows(fig_sqlite_t *store, sqlite3_stmt *stmt, const fig_query_t *query,
     fig_arena_t *arena, fig_page_t *page)
 {
-    int           rc;
-    size_t        bytes;
-    fig_status_t  status;
+    int         rc;
+    size_t      bytes, room;
+    fig_doc_t  *doc;
 
     bytes = 0;
+    room = 0;
 
     for ( ;; ) {
         rc = sqlite3_step(stmt);
@@ -462,10 +457,10 @@ list_rows(fig_sqlite_t *store, sqlite3_stmt *stmt, const fig_query_t *query,
             return FIG_OK;
         }
 
-        status = row_doc(stmt, arena, &page->docs[page->n]);
+        doc = fig_store_page_place(page, &room, arena);
 
-        if (status != FIG_OK) {
-            return status;
+        if (doc == NULL || row_doc(stmt, arena, doc) != FIG_OK) {
+            return FIG_NOMEM;
         }
 
         page->n++;

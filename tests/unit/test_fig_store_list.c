@@ -299,6 +299,39 @@ START_TEST(test_max_bytes)
 END_TEST
 
 
+/* what a page takes is for what is in it, not for its limit */
+
+START_TEST(test_short_pages_are_small)
+{
+    int           i;
+    char          id[8];
+    fig_page_t    page;
+    fig_query_t   query;
+    fig_arena_t  *small;
+
+    store_setup(_i);
+
+    small = fig_arena_create(4096, 16384);
+    query = query_all(FIG_STORE_PAGE_MAX);
+
+    for (i = 0; i < 20; i++) {
+        (void) snprintf(id, sizeof(id), "u%02d", i);
+        ck_assert_int_eq(op_write(op_put(id, 0, NULL, "Bern", "x")), FIG_OK);
+
+        fig_arena_reset(small);
+        ck_assert_int_eq(fig_store_list(store, &users, &query, small, &page),
+                         FIG_OK);
+        ck_assert_uint_eq(page.n, (unsigned) i + 1);
+        ck_str(page.docs[0].id, "u00");
+        ck_str(page.docs[i].id, id);
+    }
+
+    fig_arena_destroy(small);
+    store_teardown();
+}
+END_TEST
+
+
 START_TEST(test_bad_queries)
 {
     fig_page_t   page;
@@ -427,6 +460,7 @@ add(TCase *tc)
     tcase_add_loop_test(tc, test_ref_below, 0, nbackends);
     tcase_add_loop_test(tc, test_brief, 0, nbackends);
     tcase_add_loop_test(tc, test_max_bytes, 0, nbackends);
+    tcase_add_loop_test(tc, test_short_pages_are_small, 0, nbackends);
     tcase_add_loop_test(tc, test_bad_queries, 0, nbackends);
     tcase_add_loop_test(tc, test_pages_while_others_write, 0, nbackends);
 }
