@@ -7,7 +7,9 @@
 # Runs every fuzz target of BUILD for so long, starting from its inputs in
 # tests/fuzz/inputs.  What it learns is kept in BUILD/corpus, an input that did
 # harm in BUILD/crashes: fix the code, then add that file to the inputs, where
-# make check tries it for ever.
+# make check tries it for ever.  The inputs grow by what covers more code:
+#
+#     TARGET -merge=1 -use_counters=0 NEW tests/fuzz/inputs/NAME BUILD/corpus/NAME
 
 set -eu
 
