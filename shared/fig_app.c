@@ -151,6 +151,7 @@ fig_app_signals(sigset_t *set)
 {
     (void) signal(SIGPIPE, SIG_IGN);
     (void) signal(SIGHUP, SIG_IGN);
+    (void) signal(SIGXFSZ, SIG_IGN);           /* the write fails, too */
 
     (void) sigemptyset(set);
     (void) sigaddset(set, SIGTERM);
