@@ -10,8 +10,8 @@
 #include <time.h>
 
 
-/* ms between two looks at the clock */
-#define FIG_NATS_CLOCK_LOOK  250
+/* ns between two looks at the clock */
+#define FIG_NATS_CLOCK_LOOK  250000000
 
 /* ns that waits may be longer by */
 #define FIG_NATS_CLOCK_BACK  500000000
@@ -106,7 +106,7 @@ fig_nats_clock_pause(fig_nats_t *nats)
     int64_t          end;
     struct timespec  until;
 
-    end = fig_nats_clock_now(CLOCK_MONOTONIC) + FIG_NATS_CLOCK_LOOK * 1000000;
+    end = fig_nats_clock_now(CLOCK_MONOTONIC) + FIG_NATS_CLOCK_LOOK;
     until.tv_sec = (time_t) (end / FIG_NATS_SECOND);
     until.tv_nsec = (long) (end % FIG_NATS_SECOND);
 

@@ -53,14 +53,16 @@ begin(void)
 
 
 int
-clock_gettime(clockid_t id, struct timespec *ts)
+clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
     int  rc;
 
-    rc = (int) syscall(SYS_clock_gettime, id, ts);
+    rc = (int) syscall(SYS_clock_gettime, clock_id, tp);
 
-    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
-        ts->tv_sec += offset();
+    if (rc == 0
+        && (clock_id == CLOCK_REALTIME || clock_id == CLOCK_REALTIME_COARSE))
+    {
+        tp->tv_sec += offset();
     }
 
     return rc;
@@ -82,14 +84,14 @@ gettimeofday(struct timeval *restrict tv, void *restrict tz)
 
 
 time_t
-time(time_t *t)
+time(time_t *timer)
 {
     struct timespec  ts;
 
     clock_gettime(CLOCK_REALTIME, &ts);
 
-    if (t != NULL) {
-        *t = ts.tv_sec;
+    if (timer != NULL) {
+        *timer = ts.tv_sec;
     }
 
     return ts.tv_sec;
@@ -98,20 +100,21 @@ time(time_t *t)
 
 int
 pthread_cond_timedwait(pthread_cond_t *restrict cond,
-    pthread_mutex_t *restrict mutex, const struct timespec *restrict until)
+    pthread_mutex_t *restrict mutex, const struct timespec *restrict abstime)
 {
     int              rc;
     struct timespec  now, look;
 
-    if (until->tv_sec < WALL) {
-        return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, until);
+    if (abstime->tv_sec < WALL) {
+        return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, abstime);
     }
 
     for ( ;; ) {
         clock_gettime(CLOCK_REALTIME, &now);
 
-        if (now.tv_sec > until->tv_sec
-            || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec))
+        if (now.tv_sec > abstime->tv_sec
+            || (now.tv_sec == abstime->tv_sec
+                && now.tv_nsec >= abstime->tv_nsec))
         {
             return ETIMEDOUT;
         }

@@ -74,7 +74,8 @@ const fig_store_backend_t  sim_store_backend = {
     sim_store_get,
     sim_store_list,
     sim_store_base,
-    sim_store_ping
+    sim_store_ping,
+    NULL
 };
 
 static sim_database_t  sim_databases[SIM_DATABASES];
