@@ -26,7 +26,8 @@ bench() {
         gateway | system | fcgi)
             perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
             ;;
-        lag) perl "$here/lag.pl" 3 "$seconds" | grep -v '^ok\|^1\.\.' ;;
+        lag | overload)
+            perl "$here/$1.pl" 3 "$seconds" | grep -v '^ok\|^1\.\.' ;;
         change | memory) perl "$here/$1.pl" | grep -v '^ok\|^1\.\.' ;;
         instructions) sh "$here/$1.sh" ;;
         store)
@@ -39,7 +40,7 @@ bench() {
 }
 
 [ $# -gt 0 ] \
-|| set -- instructions gateway change system lag memory fcgi store events resync
+|| set -- instructions gateway change system lag overload memory fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"
