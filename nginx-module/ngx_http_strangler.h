@@ -372,6 +372,8 @@ char *ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
     const ngx_http_strangler_setting_t *settings, ngx_str_t *value);
 char *ngx_http_strangler_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_strangler_conf_diff(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_strangler_conf_shadow_methods(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);

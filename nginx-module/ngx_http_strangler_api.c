@@ -60,6 +60,18 @@ static const ngx_http_strangler_route_t  ngx_http_strangler_routes[] = {
       ngx_http_strangler_put_shadow,
       0 },
 
+    { ngx_string("/diff"),
+      NGX_HTTP_GET,
+      ngx_http_strangler_show_diff,
+      NULL,
+      0 },
+
+    { ngx_string("/diff"),
+      NGX_HTTP_DELETE,
+      ngx_http_strangler_delete_diff,
+      NULL,
+      1 },
+
     { ngx_string("/explain"),
       NGX_HTTP_GET,
       ngx_http_strangler_show_explain,
@@ -156,7 +168,7 @@ ngx_http_strangler_api_handler(ngx_http_request_t *r)
         rc = ngx_http_strangler_check_method(call);
     }
 
-    if (rc == NGX_OK && call->route->parse) {
+    if (rc == NGX_OK && call->route->method != NGX_HTTP_GET) {
         rc = ngx_http_strangler_guard_change(call);
     }
 
@@ -244,12 +256,22 @@ ngx_http_strangler_find_route(ngx_http_strangler_call_t *call)
     }
 
     for (route = ngx_http_strangler_routes; route->method; route++) {
-        if ((size_t) (end - p) == route->name.len
-            && ngx_memcmp(p, route->name.data, route->name.len) == 0)
+
+        if ((size_t) (end - p) != route->name.len
+            || ngx_memcmp(p, route->name.data, route->name.len) != 0)
         {
-            call->route = route;
-            return NGX_OK;
+            continue;
         }
+
+        call->methods |= route->method;
+
+        if (call->route == NULL || (r->method & route->method)) {
+            call->route = route;
+        }
+    }
+
+    if (call->route) {
+        return NGX_OK;
     }
 
 not_found:
@@ -298,10 +320,14 @@ ngx_http_strangler_check_method(ngx_http_strangler_call_t *call)
         return NGX_OK;
     }
 
-    switch (call->route->method) {
+    switch (call->methods) {
 
     case NGX_HTTP_PUT:
         ngx_str_set(&allow, "PUT");
+        break;
+
+    case NGX_HTTP_GET|NGX_HTTP_DELETE:
+        ngx_str_set(&allow, "GET, HEAD, DELETE");
         break;
 
     case NGX_HTTP_POST:

@@ -68,7 +68,7 @@ typedef ngx_int_t (*ngx_http_strangler_parse_pt)(
 
 typedef struct {
     ngx_str_t                        name;
-    ngx_uint_t                       method;    /* GET, PUT or POST */
+    ngx_uint_t                       method;    /* one of them */
     ngx_http_strangler_show_pt       show;
     ngx_http_strangler_parse_pt      parse;
     ngx_uint_t                       empty;     /* needs no body */
@@ -85,6 +85,7 @@ struct ngx_http_strangler_call_s {
     ngx_http_request_t              *request;
     ngx_http_strangler_split_t      *split;
     const ngx_http_strangler_route_t  *route;
+    ngx_uint_t                       methods;   /* of the path */
 
     ngx_http_strangler_out_t         body;
     ngx_array_t                      errors;
@@ -235,6 +236,15 @@ void ngx_http_strangler_show_shadow(ngx_http_strangler_split_t *split,
 void ngx_http_strangler_metric_shadow(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_out_t *out);
 void ngx_http_strangler_metric_in_flight(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out);
+
+/* differences */
+
+ngx_int_t ngx_http_strangler_show_diff(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out);
+ngx_int_t ngx_http_strangler_delete_diff(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_out_t *out);
+void ngx_http_strangler_metric_diff(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_out_t *out);
 
 /* change */

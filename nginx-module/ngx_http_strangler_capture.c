@@ -26,6 +26,10 @@ static void ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r, ngx_chain_t *in);
 static ngx_int_t ngx_http_strangler_capture_header(
     ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
+static ngx_uint_t ngx_http_strangler_is_json(ngx_http_request_t *r);
+static ngx_int_t ngx_http_strangler_capture_value(
+    ngx_http_strangler_shadow_t *s, ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value);
 static void ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
     ngx_chain_t *in);
 static void ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s,
@@ -209,16 +213,121 @@ static ngx_int_t
 ngx_http_strangler_capture_header(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r)
 {
+    ngx_str_t                     *name;
+    ngx_uint_t                     i;
     ngx_http_strangler_capture_t  *c;
 
     c = s->into;
 
     c->status = r->headers_out.status;
+    c->json = ngx_http_strangler_is_json(r);
     c->answered = (r->upstream && r->upstream->headers_in.status_n);
 
 #if (NGX_HTTP_CACHE)
     c->cached = r->cached;
 #endif
+
+    name = s->split->shadow->headers.elts;
+
+    for (i = 0; i < s->split->shadow->headers.nelts; i++) {
+        if (ngx_http_strangler_capture_value(s, r, &name[i], &c->header[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* by its type; one that is compressed cannot be read */
+
+static ngx_uint_t
+ngx_http_strangler_is_json(ngx_http_request_t *r)
+{
+    u_char     *p;
+    ngx_str_t   type;
+
+    type = r->headers_out.content_type;
+
+    if (r->headers_out.content_encoding
+        && r->headers_out.content_encoding->value.len)
+    {
+        return 0;
+    }
+
+    p = ngx_strlchr(type.data, type.data + type.len, ';');
+
+    if (p) {
+        type.len = p - type.data;
+    }
+
+    while (type.len && type.data[type.len - 1] == ' ') {
+        type.len--;
+    }
+
+    if (type.len > 5
+        && ngx_strncasecmp(type.data + type.len - 5, (u_char *) "+json", 5)
+           == 0)
+    {
+        return 1;
+    }
+
+    return type.len == sizeof("application/json") - 1
+           && ngx_strncasecmp(type.data, (u_char *) "application/json",
+                              type.len)
+              == 0;
+}
+
+
+/* several of them one after the other, cut to what is worth keeping */
+
+static ngx_int_t
+ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
+{
+    u_char            text[NGX_HTTP_STRANGLER_HEADER_LEN];
+    u_char           *p, *last;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    p = text;
+    last = text + sizeof(text);
+
+    if (name->len == sizeof("content-type") - 1
+        && ngx_memcmp(name->data, "content-type", name->len) == 0)
+    {
+        p = ngx_slprintf(p, last, "%V", &r->headers_out.content_type);
+
+    } else if (name->len == sizeof("content-length") - 1
+               && ngx_memcmp(name->data, "content-length", name->len) == 0
+               && r->headers_out.content_length_n != -1)
+    {
+        p = ngx_slprintf(p, last, "%O", r->headers_out.content_length_n);
+    }
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].hash && h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                p = ngx_slprintf(p, last, "%s%V", p > text ? ", " : "",
+                                 &h[i].value);
+            }
+        }
+    }
+
+    value->len = p - text;
+    value->data = ngx_pnalloc(s->pool, ngx_max(value->len, 1));
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(value->data, text, value->len);
 
     return NGX_OK;
 }

@@ -114,6 +114,10 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
       "Requests chosen to be shadowed that are not done with.",
       NULL, ngx_http_strangler_metric_in_flight },
 
+    { "diff_total", "counter",
+      "Answers of another arm that differed from the baseline, by field.",
+      NULL, ngx_http_strangler_metric_diff },
+
     { "generation", "gauge",
       "Generation of the weights.",
       NULL, ngx_http_strangler_metric_generation },

@@ -78,6 +78,13 @@ static ngx_command_t  ngx_http_strangler_commands[] = {
       0,
       NULL },
 
+    { ngx_string("strangler_diff"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_strangler_conf_diff,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("strangler_shadow_methods"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_strangler_conf_shadow_methods,

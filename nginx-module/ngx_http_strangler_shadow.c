@@ -14,6 +14,10 @@
 #include "ngx_http_strangler_shadow.h"
 
 
+static ngx_http_strangler_running_t *ngx_http_strangler_claim(
+    ngx_http_strangler_shadows_t *shadows);
+static void ngx_http_strangler_clear_dead(
+    ngx_http_strangler_shadows_t *shadows);
 static ngx_uint_t ngx_http_strangler_wanted(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 static ngx_int_t ngx_http_strangler_room(ngx_http_request_t *r,
@@ -27,10 +31,9 @@ static ngx_int_t ngx_http_strangler_usable(ngx_http_strangler_shadow_t *s,
 static void ngx_http_strangler_plan(ngx_http_strangler_shadow_t *s);
 static ngx_int_t ngx_http_strangler_send_shadow(
     ngx_http_strangler_shadow_t *s);
-static ngx_http_strangler_running_t *ngx_http_strangler_claim(
-    ngx_http_strangler_shadows_t *shadows);
-static void ngx_http_strangler_clear_dead(
-    ngx_http_strangler_shadows_t *shadows);
+static void ngx_http_strangler_judge_shadow(ngx_http_strangler_shadow_t *s,
+    ngx_http_strangler_capture_t *baseline,
+    ngx_http_strangler_capture_t *other, ngx_uint_t noise);
 
 
 void
@@ -405,7 +408,10 @@ ngx_http_strangler_usable(ngx_http_strangler_shadow_t *s, ngx_uint_t *why)
 }
 
 
-/* the baseline is asked about the others, and they in turn about it */
+/*
+ * The baseline is asked about the others, and they in turn about it; to know
+ * its noise, the baseline is asked about itself, twice if need be.
+ */
 
 static void
 ngx_http_strangler_plan(ngx_http_strangler_shadow_t *s)
@@ -415,7 +421,9 @@ ngx_http_strangler_plan(ngx_http_strangler_shadow_t *s)
 
     split = s->split;
 
-    if (s->arm != split->baseline) {
+    s->noise = ngx_http_strangler_noise_due(split, s->route);
+
+    if (s->noise || s->arm != split->baseline) {
         s->asked = split->baseline;
         return;
     }
@@ -447,15 +455,70 @@ ngx_http_strangler_send_shadow(ngx_http_strangler_shadow_t *s)
 void
 ngx_http_strangler_shadow_ended(ngx_http_strangler_shadow_t *s)
 {
-    ngx_http_strangler_shadows_t  *shadows;
-
-    shadows = s->split->sh->shadows;
-
     if (!s->into->complete || !s->into->answered) {
-        (void) ngx_atomic_fetch_add(&shadows->failed, 1);
+        (void) ngx_atomic_fetch_add(&s->split->sh->shadows->failed, 1);
+        ngx_http_strangler_shadow_destroy(s);
+        return;
+    }
+
+    if (s->into->cached) {
+        ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_cached);
+        return;
+    }
+
+    if (s->into == &s->third) {
+        ngx_http_strangler_judge_shadow(s, &s->second, &s->third, 1);
+
+    } else if (s->arm == s->split->baseline) {
+        ngx_http_strangler_judge_shadow(s, &s->first, &s->second, s->noise);
+
+    } else {
+        ngx_http_strangler_judge_shadow(s, &s->second, &s->first, 0);
+
+        if (s->noise && !ngx_exiting) {
+            s->into = &s->third;
+
+            if (ngx_http_strangler_send_shadow(s) == NGX_OK) {
+                return;
+            }
+        }
     }
 
     ngx_http_strangler_shadow_destroy(s);
+}
+
+
+static void
+ngx_http_strangler_judge_shadow(ngx_http_strangler_shadow_t *s,
+    ngx_http_strangler_capture_t *baseline,
+    ngx_http_strangler_capture_t *other, ngx_uint_t noise)
+{
+    ngx_pool_t                   *pool;
+    ngx_uint_t                    arm;
+    ngx_http_strangler_differ_t  *d;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    d = ngx_palloc(pool, sizeof(ngx_http_strangler_differ_t));
+
+    if (d) {
+        d->pool = pool;
+        d->conf = s->split->shadow;
+        d->masked = 0;
+        d->len = 0;
+        d->n = 0;
+
+        arm = (s->arm == s->split->baseline) ? s->asked : s->arm;
+
+        if (ngx_http_strangler_compare(d, baseline, other) == NGX_OK) {
+            ngx_http_strangler_found(s, d, arm, noise);
+        }
+    }
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -29,6 +29,7 @@
 #define NGX_HTTP_STRANGLER_NO_METHODS   NGX_HTTP_UNKNOWN
 #define NGX_HTTP_STRANGLER_HEADERS      8
 #define NGX_HTTP_STRANGLER_HEADER_LEN   256
+#define NGX_HTTP_STRANGLER_DIFFS        32
 
 
 /* times are ngx_msec_t, which is as wide */
@@ -41,6 +42,14 @@ struct ngx_http_strangler_shadow_conf_s {
     ngx_uint_t                      noise;          /* one in so many */
     ngx_uint_t                      timeout;
     ngx_http_strangler_running_t   *running;        /* of this process */
+
+    ngx_array_t                     ignore;         /* ngx_str_t: */
+    ngx_array_t                     headers;
+    ngx_array_t                     mask;
+    ngx_uint_t                      examples;
+    ngx_uint_t                      relative;       /* per 10000 */
+    ngx_uint_t                      absolute;
+    unsigned                        diff:1;         /* was given */
 };
 
 
@@ -55,6 +64,8 @@ typedef struct {
     size_t                          room;
     u_char                         *body;
     ngx_md5_t                       md5;
+    ngx_str_t                       header[NGX_HTTP_STRANGLER_HEADERS];
+    unsigned                        json:1;         /* says the type */
     unsigned                        hashed:1;       /* instead of kept */
     unsigned                        complete:1;
     unsigned                        cached:1;
@@ -93,8 +104,7 @@ typedef struct {
     ngx_uint_t                      route;          /* in the ledger */
     ngx_uint_t                      arm;            /* answered the client */
     ngx_uint_t                      asked;
-    ngx_uint_t                      more;           /* to ask the baseline */
-    unsigned                        noise:1;
+    unsigned                        noise:1;        /* the baseline, twice */
     unsigned                        detached:1;
 
     ngx_http_strangler_copy_t       copy;
@@ -114,6 +124,33 @@ typedef struct {
     ngx_ssl_connection_t            ssl;
 #endif
 } ngx_http_strangler_shadow_t;
+
+
+/* one way in which two answers differ; texts are what examples show */
+
+typedef struct {
+    ngx_uint_t                      kind;
+    u_char                          len;
+    u_char                          path[NGX_HTTP_STRANGLER_PATH_LEN];
+    ngx_http_strangler_shown_t      baseline;
+    ngx_http_strangler_shown_t      other;
+} ngx_http_strangler_difference_t;
+
+
+/* at most so many; each path and kind but once */
+
+typedef struct {
+    ngx_pool_t                     *pool;
+    ngx_http_strangler_shadow_conf_t  *conf;
+    ngx_uint_t                      masked;         /* names around */
+    size_t                          len;            /* of path */
+    u_char                          path[NGX_HTTP_STRANGLER_PATH_LEN];
+    ngx_uint_t                      n;
+    ngx_http_strangler_difference_t  difference[NGX_HTTP_STRANGLER_DIFFS];
+} ngx_http_strangler_differ_t;
+
+
+extern const char *const  ngx_http_strangler_drops[];
 
 
 /* shadow */
@@ -147,6 +184,35 @@ ngx_int_t ngx_http_strangler_detach(ngx_http_strangler_shadow_t *s);
 ngx_http_strangler_shadow_t *ngx_http_strangler_shadow_of(
     ngx_http_request_t *r);
 void ngx_http_strangler_abort(ngx_http_strangler_shadow_t *s);
+
+
+/* compare: what the baseline has answered, and another; NGX_OK, NGX_ERROR */
+
+ngx_int_t ngx_http_strangler_compare(ngx_http_strangler_differ_t *d,
+    ngx_http_strangler_capture_t *baseline,
+    ngx_http_strangler_capture_t *other);
+void ngx_http_strangler_differs(ngx_http_strangler_differ_t *d,
+    ngx_uint_t kind, ngx_str_t *baseline, ngx_str_t *other);
+void ngx_http_strangler_into(ngx_http_strangler_differ_t *d, u_char *name,
+    size_t len);
+ngx_uint_t ngx_http_strangler_is_masked(ngx_array_t *mask, u_char *name,
+    size_t len);
+
+/* compare_json: NGX_OK; NGX_DECLINED when one of them is no JSON */
+
+ngx_int_t ngx_http_strangler_compare_json(ngx_http_strangler_differ_t *d,
+    ngx_http_strangler_capture_t *baseline,
+    ngx_http_strangler_capture_t *other);
+
+/* found: arm is that which was compared with the baseline */
+
+void ngx_http_strangler_found(ngx_http_strangler_shadow_t *s,
+    ngx_http_strangler_differ_t *d, ngx_uint_t arm, ngx_uint_t noise);
+ngx_uint_t ngx_http_strangler_is_noise(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_found_t *found, ngx_http_strangler_field_t *field);
+ngx_uint_t ngx_http_strangler_noise_due(ngx_http_strangler_split_t *split,
+    ngx_uint_t route);
+void ngx_http_strangler_forget(ngx_http_strangler_split_t *split);
 
 
 #endif /* NGX_HTTP_STRANGLER_SHADOW_H_INCLUDED */

@@ -13,9 +13,11 @@
 
 static ngx_atomic_uint_t ngx_http_strangler_dropped(
     ngx_http_strangler_shadows_t *shadows);
+static void ngx_http_strangler_metric_result(ngx_http_strangler_split_t *split,
+    const char *result, ngx_atomic_uint_t n, ngx_http_strangler_out_t *out);
 
 
-static const char  *ngx_http_strangler_drops[] = {
+const char *const  ngx_http_strangler_drops[] = {
     "busy", "connections", "size", "unfinished", "rescued", "cached",
     "breaker", "exit"
 };
@@ -84,11 +86,13 @@ ngx_http_strangler_show_shadow(ngx_http_strangler_split_t *split,
     shadows = split->sh->shadows;
 
     ngx_http_strangler_out(out, ",\"shadow\":{\"share\":%ui.%02ui,"
-                           "\"in_flight\":%ui,\"started\":%uA,\"compared\":0,"
-                           "\"mismatched\":0,\"failed\":%uA,\"dropped\":%uA}",
+                           "\"in_flight\":%ui,\"started\":%uA,"
+                           "\"compared\":%uA,\"mismatched\":%uA,"
+                           "\"failed\":%uA,\"dropped\":%uA}",
                            share / 100, share % 100,
                            ngx_http_strangler_in_flight(split),
-                           shadows->started, shadows->failed,
+                           shadows->started, shadows->compared,
+                           shadows->mismatched, shadows->failed,
                            ngx_http_strangler_dropped(shadows));
 }
 
@@ -122,12 +126,12 @@ ngx_http_strangler_metric_shadow(ngx_http_strangler_split_t *split,
 
     shadows = split->sh->shadows;
 
-    ngx_http_strangler_out(out, "ficus_split_shadow_total{split=\"%V\","
-                           "result=\"started\"} %uA\n", &split->name,
-                           shadows->started);
-    ngx_http_strangler_out(out, "ficus_split_shadow_total{split=\"%V\","
-                           "result=\"failed\"} %uA\n", &split->name,
-                           shadows->failed);
+    ngx_http_strangler_metric_result(split, "started", shadows->started, out);
+    ngx_http_strangler_metric_result(split, "compared", shadows->compared,
+                                     out);
+    ngx_http_strangler_metric_result(split, "mismatched", shadows->mismatched,
+                                     out);
+    ngx_http_strangler_metric_result(split, "failed", shadows->failed, out);
 
     for (i = 0; i < ngx_http_strangler_drop_n; i++) {
         ngx_http_strangler_out(out, "ficus_split_shadow_total{split=\"%V\","
@@ -135,6 +139,15 @@ ngx_http_strangler_metric_shadow(ngx_http_strangler_split_t *split,
                                ngx_http_strangler_drops[i],
                                shadows->dropped[i]);
     }
+}
+
+
+static void
+ngx_http_strangler_metric_result(ngx_http_strangler_split_t *split,
+    const char *result, ngx_atomic_uint_t n, ngx_http_strangler_out_t *out)
+{
+    ngx_http_strangler_out(out, "ficus_split_shadow_total{split=\"%V\","
+                           "result=\"%s\"} %uA\n", &split->name, result, n);
 }
 
 

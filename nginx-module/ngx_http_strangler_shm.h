@@ -35,6 +35,10 @@
 #define NGX_HTTP_STRANGLER_WINDOW       16
 #define NGX_HTTP_STRANGLER_HASH_LEN     16
 #define NGX_HTTP_STRANGLER_PROCESSES    64
+#define NGX_HTTP_STRANGLER_FIELDS       64
+#define NGX_HTTP_STRANGLER_EXAMPLES     128
+#define NGX_HTTP_STRANGLER_PATH_LEN     96
+#define NGX_HTTP_STRANGLER_TEXT_LEN     64
 
 /* the last route: of all that have no place of their own */
 
@@ -299,14 +303,80 @@ typedef struct {
 } ngx_http_strangler_running_t;
 
 
+typedef enum {
+    ngx_http_strangler_missing = 0,
+    ngx_http_strangler_extra,
+    ngx_http_strangler_other_type,
+    ngx_http_strangler_other_value,
+    ngx_http_strangler_other_order
+} ngx_http_strangler_kind_e;
+
+
+/* a place in which answers on a route have differed; free without a length */
+
+typedef struct {
+    ngx_uint_t                      count;
+    ngx_uint_t                      noise;      /* baseline against itself */
+    u_char                          route;
+    u_char                          kind;
+    u_char                          len;
+    u_char                          path[NGX_HTTP_STRANGLER_PATH_LEN];
+} ngx_http_strangler_field_t;
+
+
+/* what was there; the length of nothing is NGX_HTTP_STRANGLER_NONE */
+
+typedef struct {
+    u_char                          len;
+    u_char                          data[NGX_HTTP_STRANGLER_TEXT_LEN];
+} ngx_http_strangler_shown_t;
+
+
+typedef struct {
+    uint64_t                        at;         /* Unix seconds */
+    uint64_t                        number;     /* 0: free */
+    ngx_uint_t                      field;
+    ngx_http_strangler_shown_t      baseline;
+    ngx_http_strangler_shown_t      other;
+    u_char                          uri_len;
+    u_char                          uri[NGX_HTTP_STRANGLER_PATH_LEN];
+} ngx_http_strangler_example_t;
+
+
+/* comparisons; those of the baseline with itself are told apart */
+
+typedef struct {
+    ngx_uint_t                      compared;
+    ngx_uint_t                      mismatched;
+    ngx_uint_t                      noise_compared;
+    ngx_uint_t                      noise_mismatched;
+} ngx_http_strangler_compared_t;
+
+
+/* what comparing has found since then; changes under the mutex of the zone */
+
+typedef struct {
+    uint64_t                        since;      /* Unix seconds */
+    uint64_t                        examples;   /* ever kept */
+    ngx_uint_t                      lost;       /* no place for a field */
+    ngx_http_strangler_compared_t   route[NGX_HTTP_STRANGLER_ROUTES];
+    ngx_http_strangler_field_t      field[NGX_HTTP_STRANGLER_FIELDS];
+    ngx_http_strangler_example_t    example[NGX_HTTP_STRANGLER_EXAMPLES];
+} ngx_http_strangler_found_t;
+
+
 /* of a split with strangler_shadow; only requests that are chosen come here */
 
 typedef struct {
     ngx_atomic_t                    started;
+    ngx_atomic_t                    compared;
+    ngx_atomic_t                    mismatched;
     ngx_atomic_t                    failed;
+    ngx_http_strangler_tries_t      arm[NGX_HTTP_STRANGLER_NAMES];
     ngx_atomic_t                    dropped[ngx_http_strangler_drop_n];
     ngx_atomic_t                    turn;       /* of the other arms */
     ngx_http_strangler_running_t    running[NGX_HTTP_STRANGLER_PROCESSES];
+    ngx_http_strangler_found_t      found;
 } ngx_http_strangler_shadows_t;
 
 

@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730004
+#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730005
 
 
 static ngx_int_t ngx_http_strangler_init_segment(
@@ -137,6 +137,8 @@ ngx_http_strangler_attach(ngx_http_strangler_zone_t *zone,
         if (sh->shadows == NULL) {
             goto nomem;
         }
+
+        sh->shadows->found.since = (uint64_t) ngx_time();
     }
 
     for (i = 0; i < split->narms; i++) {

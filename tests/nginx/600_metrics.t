@@ -134,6 +134,7 @@ is_deeply(\%types, {
     ficus_split_seconds => 'histogram',
     ficus_split_shadow_total => 'counter',
     ficus_split_shadow_in_flight => 'gauge',
+    ficus_split_diff_total => 'counter',
     ficus_split_generation => 'gauge',
     ficus_split_overrides_ignored_total => 'counter',
     ficus_split_route_requests_total => 'counter',

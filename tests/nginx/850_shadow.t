@@ -51,24 +51,24 @@ http {
         strangler_override header=X-Ficus-Arm;
         strangler_breaker failures=1 open=60s;
         strangler_rescue;
-        strangler_shadow share=100;
+        strangler_shadow share=100 noise=0;
         arm v1=v1 weight=100; arm v2=v2;
     }
     upstream fcgi {
         strangler zone=r;
-        strangler_shadow share=100 methods=GET,POST body=4k timeout=400ms;
+        strangler_shadow share=100 noise=0 methods=GET,POST body=4k timeout=400ms;
         arm v1=f1 weight=100; arm v2=f2;
     }
     upstream few {
         strangler zone=r;
-        strangler_shadow share=100 in_flight=2;
+        strangler_shadow share=100 noise=0 in_flight=2;
         arm v1=v1 weight=100; arm v2=v2;
     }
     upstream dead {
         strangler zone=r;
         strangler_override header=X-Ficus-Arm;
         strangler_breaker failures=1 open=60s;
-        strangler_shadow share=100;
+        strangler_shadow share=100 noise=0;
         arm v1=v1 weight=100; arm v2=gone;
     }
     upstream part {
