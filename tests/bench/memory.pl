@@ -2,9 +2,10 @@
 
 # Copyright (C) Ficus authors
 #
-# The memory of the workers: at rest, after 100,000 requests, and after
-# 1,000,000 more, each time half a minute later.  Nine of ten requests read a
-# user, one changes one, half of them in each arm.
+# The memory of the workers: at rest, after 300,000 requests, when what
+# remembers the last 8,192 events is full, and after 1,000,000 more, each time
+# half a minute later.  Nine of ten requests read a user, one changes one, half
+# of them in each arm.
 # Usage: memory.pl [REQUESTS]
 
 use strict;
@@ -20,6 +21,7 @@ use Ficus::Bench qw(table verdict wrk);
 use Ficus::System;
 
 my $requests = shift // 1_000_000;
+my $warm_up = 300_000;
 my $users = 10_000;
 my @workers = qw(orders users-v1 users-v2);
 
@@ -61,13 +63,13 @@ request = function()
 end
 EOC
 
-load_of($requests / 10);
+load_of($warm_up);
 my %warm = rss();
 load_of($requests);
 my %after = rss();
 
 print "\nMemory, MiB\n\n";
-table([ '', 'at rest', 'after ' . $requests / 10, "after $requests more" ],
+table([ '', 'at rest', "after $warm_up", "after $requests more" ],
     map {
         [ $_, map { sprintf '%.1f', $_ } $first{$_}, $warm{$_}, $after{$_} ]
     } @workers);
