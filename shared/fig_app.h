@@ -41,7 +41,9 @@ typedef struct {
     fig_store_conf_t   store;
     fig_bus_conf_t     bus;
     uint64_t           stop_timeout;
-    uint64_t           sync_interval;   /* of workers that follow another */
+    uint64_t           sync_interval;   /* of workers that follow another: */
+    uint64_t           sync_delete;     /* per cent */
+    uint64_t           dead_letters;
     const char        *listen_mode;     /* octal, as in fcgi.mode */
     const char        *log_level;
     const char        *log_format;
@@ -64,8 +66,8 @@ typedef struct {
 
     /*
      * What the worker follows others with, when it does: it has the routes of
-     * fig_consumer.h then, a row "sync" in /readyz and the setting
-     * sync-interval.  NULL: it follows nobody.
+     * fig_consumer.h then, a row "sync" in /readyz and the settings
+     * sync-interval, sync-delete and dead-letters.  NULL: it follows nobody.
      */
     fig_consumer_t               *(*consumer)(void *data);
 

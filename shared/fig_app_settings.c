@@ -117,25 +117,35 @@ static const fig_setting_t  fig_app_common[] = {
 
 /* of those that follow another service */
 
-static const fig_setting_t  fig_app_follows = {
-    "sync-interval", NULL, FIG_CONFIG_MSEC,
-    FIG_APP_FIELD(sync_interval), "30s", 100, 86400000,
-    "time between two compares of replica and source"
+static const fig_setting_t  fig_app_follows[] = {
+
+    { "sync-interval", NULL, FIG_CONFIG_MSEC,
+      FIG_APP_FIELD(sync_interval), "30s", 100, 86400000,
+      "time between two compares of replica and source" },
+
+    { "sync-delete", NULL, FIG_CONFIG_NUMBER,
+      FIG_APP_FIELD(sync_delete), "10", 0, 100,
+      "per cent of the replica that a compare may delete unasked" },
+
+    { "dead-letters", NULL, FIG_CONFIG_NUMBER,
+      FIG_APP_FIELD(dead_letters), "10000", 1, 1000000000,
+      "dead letters kept; with as many the consumer waits" }
 };
 
 
 fig_setting_t *
 fig_app_settings(const fig_worker_t *worker)
 {
-    size_t          own, common;
+    size_t          own, common, follows;
     fig_setting_t  *settings;
 
     common = sizeof(fig_app_common) / sizeof(fig_app_common[0]);
+    follows = sizeof(fig_app_follows) / sizeof(fig_app_follows[0]);
     own = fig_app_count(worker->settings);
 
     /* zeroed: the last ends the table */
 
-    settings = calloc(common + own + 2, sizeof(fig_setting_t));
+    settings = calloc(common + follows + own + 1, sizeof(fig_setting_t));
 
     if (settings == NULL) {
         return NULL;
@@ -144,7 +154,8 @@ fig_app_settings(const fig_worker_t *worker)
     memcpy(settings, fig_app_common, sizeof(fig_app_common));
 
     if (worker->consumer) {
-        settings[common++] = fig_app_follows;
+        memcpy(settings + common, fig_app_follows, sizeof(fig_app_follows));
+        common += follows;
     }
 
     if (own != 0) {

@@ -321,7 +321,8 @@ fig_consumer_letters(fig_consumer_t *consumer)
         return FIG_OK;
     }
 
-    rc = fig_dead_open(consumer->store, consumer->conf.dead, &dead);
+    rc = fig_dead_open(consumer->store, consumer->conf.dead,
+                       consumer->conf.letters, &dead);
 
     if (rc == FIG_OK) {
         atomic_store(&consumer->dead, dead);

@@ -29,18 +29,26 @@
  * both each interval, and looks a second time before it believes that
  * they differ.  What it fetches goes the way 1 to 3 that events go.
  *
+ * What the source has lost is deleted only when that are 10 documents at most,
+ * or no more than deletes per cent of the replica, and the source has any at
+ * all; else it is kept, which is said, until an operator asks for the repair.
+ *
  * An event that cannot be decoded, that check() refuses or for which apply()
  * fails by itself becomes a dead letter (fig_dead.h); all others go on.  If
  * apply() failed it is tried again, ever more slowly, a few times.  A later
  * state of its document that is applied removes it.  Trouble of the store
- * (FIG_BUSY, FIG_FULL, FIG_AGAIN, FIG_UNKNOWN, or when the dead letter cannot
- * be written either) is not the event's: then all wait.
+ * (FIG_BUSY, FIG_FULL, FIG_AGAIN, FIG_UNKNOWN, any error that the store has
+ * made meanwhile, or when the dead letter cannot be written either) is not the
+ * event's: then all wait.  Only a store that has answered for a minute, and
+ * fails with some states all the same, lets these be parked.  When there are
+ * too many letters nothing is read on until there is room: so nothing is lost.
  *
  * Metrics: ficus_consumer_events_total{result}, ficus_consumer_lag_seconds,
  * ficus_consumer_cursor, ficus_consumer_resets_total, ficus_dead_letters,
  * ficus_repair_runs_total{result}, ficus_repair_buckets_total,
  * ficus_repair_documents_total{kind}, ficus_repair_seconds,
- * ficus_repair_last_success_seconds (Unix time; 0: none yet).
+ * ficus_repair_last_success_seconds (Unix time; 0: none yet),
+ * ficus_repair_withheld.
  */
 
 
@@ -78,6 +86,8 @@ typedef struct {
                                             is at fault is logged and lost */
     const char              *durable;    /* "orders" */
     uint64_t                 interval;   /* ms between compares; 0: 30 s */
+    uint64_t                 deletes;    /* see below, per cent; 100: any */
+    uint64_t                 letters;    /* dead ones, at most; 0: any */
     fig_apply_pt             apply;
 
     /*

@@ -26,6 +26,12 @@
 /* of one state that apply() refuses, before it is parked */
 #define FIG_BATCH_TRIES    3
 
+/*
+ * us: a store that has answered all that time, and fails nevertheless, may have
+ * one row that is damaged; the others are not to wait for it
+ */
+#define FIG_BATCH_LONG     60000000
+
 
 static fig_status_t fig_batch_raise(fig_consumer_t *consumer,
     fig_batch_t *batch);
@@ -37,12 +43,12 @@ static bool fig_batch_marked(fig_consumer_t *consumer, fig_batch_t *batch,
 static bool fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
     fig_event_t *event);
 static fig_status_t fig_batch_apply(fig_consumer_t *consumer,
-    fig_batch_t *batch, size_t first, size_t n);
+    fig_batch_t *batch, size_t first, size_t n, uint64_t since);
 static fig_status_t fig_batch_single(fig_consumer_t *consumer,
-    fig_batch_t *batch, size_t i);
+    fig_batch_t *batch, size_t i, uint64_t since);
 static fig_status_t fig_batch_call(fig_consumer_t *consumer,
-    fig_batch_t *batch, size_t first, size_t n);
-static bool fig_batch_fault(fig_consumer_t *consumer, fig_status_t status);
+    fig_batch_t *batch, size_t first, size_t n, uint64_t since);
+static bool fig_batch_fault(fig_status_t status);
 static void fig_batch_settle(fig_consumer_t *consumer, fig_batch_t *batch);
 static void fig_batch_heal(fig_consumer_t *consumer, fig_batch_t *batch);
 
@@ -93,13 +99,29 @@ fig_batch_reset(fig_batch_t *batch)
 fig_status_t
 fig_batch_bring(fig_consumer_t *consumer, fig_batch_t *batch)
 {
+    uint64_t      wait;
     fig_status_t  rc;
+
+    wait = FIG_BATCH_BACKOFF;
 
     (void) pthread_mutex_lock(&consumer->bring);
 
     rc = fig_batch_raise(consumer, batch);
 
     if (rc == FIG_OK) {
+        rc = fig_batch_follow(consumer, batch);
+    }
+
+    /* whoever makes room for letters may have to bring something in */
+
+    while (rc == FIG_FULL && batch == consumer->live) {
+        (void) pthread_mutex_unlock(&consumer->bring);
+
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
+            return FIG_AGAIN;
+        }
+
+        (void) pthread_mutex_lock(&consumer->bring);
         rc = fig_batch_follow(consumer, batch);
     }
 
@@ -114,7 +136,7 @@ fig_batch_follow(fig_consumer_t *consumer, fig_batch_t *batch)
 {
     fig_status_t  rc;
 
-    rc = fig_batch_apply(consumer, batch, 0, batch->n);
+    rc = fig_batch_apply(consumer, batch, 0, batch->n, fig_clock_us());
 
     if (rc == FIG_OK) {
         fig_batch_settle(consumer, batch);
@@ -280,14 +302,14 @@ fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
 }
 
 
-/* what is at fault is found by halves */
+/* what is at fault is found by halves; since: us, when the first was tried */
 
 static fig_status_t
 fig_batch_apply(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
-    size_t n)
+    size_t n, uint64_t since)
 {
     uint64_t      wait;
-    fig_status_t  rc;
+    fig_status_t  rc, rest;
 
     wait = FIG_BATCH_BACKOFF;
 
@@ -296,17 +318,17 @@ fig_batch_apply(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
     }
 
     for ( ;; ) {
-        rc = fig_batch_call(consumer, batch, first, n);
+        rc = fig_batch_call(consumer, batch, first, n, since);
 
         if (rc == FIG_OK) {
             return FIG_OK;
         }
 
         if (batch->once) {
-            return fig_batch_fault(consumer, rc) ? FIG_INVALID : FIG_AGAIN;
+            return fig_batch_fault(rc) ? FIG_INVALID : FIG_AGAIN;
         }
 
-        if (consumer->dead && fig_batch_fault(consumer, rc)) {
+        if (consumer->dead && fig_batch_fault(rc)) {
             break;
         }
 
@@ -319,28 +341,34 @@ fig_batch_apply(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
     }
 
     if (n == 1) {
-        return fig_batch_single(consumer, batch, first);
+        return fig_batch_single(consumer, batch, first, since);
     }
 
-    rc = fig_batch_apply(consumer, batch, first, n / 2);
+    rc = fig_batch_apply(consumer, batch, first, n / 2, since);
 
-    return rc == FIG_OK
-           ? fig_batch_apply(consumer, batch, first + n / 2, n - n / 2) : rc;
+    if (rc != FIG_OK && rc != FIG_FULL) {
+        return rc;
+    }
+
+    rest = fig_batch_apply(consumer, batch, first + n / 2, n - n / 2, since);
+
+    return rest == FIG_OK ? rc : rest;
 }
 
 
 /*
  * It failed once, and all others are in.  Parked, it is settled, too: the
- * letter stands for it now.
+ * letter stands for it now.  FIG_FULL: there is no room for its letter.
  */
 
 static fig_status_t
-fig_batch_single(fig_consumer_t *consumer, fig_batch_t *batch, size_t i)
+fig_batch_single(fig_consumer_t *consumer, fig_batch_t *batch, size_t i,
+    uint64_t since)
 {
     uint64_t      wait;
     unsigned      tries;
     fig_event_t  *event;
-    fig_status_t  rc;
+    fig_status_t  rc, parked;
 
     rc = FIG_INVALID;
     wait = FIG_BATCH_BACKOFF;
@@ -351,46 +379,69 @@ fig_batch_single(fig_consumer_t *consumer, fig_batch_t *batch, size_t i)
 
     for ( ;; ) {
 
-        if (tries >= FIG_BATCH_TRIES && fig_batch_fault(consumer, rc)
-            && fig_dead_event(consumer, event, batch->seqs[i], rc) == FIG_OK)
-        {
-            batch->seqs[i] = FIG_BATCH_PARKED;
-            return FIG_OK;
+        if (tries >= FIG_BATCH_TRIES && fig_batch_fault(rc)) {
+            parked = fig_dead_event(consumer, event, batch->seqs[i], rc);
+
+            if (parked == FIG_OK) {
+                batch->seqs[i] = FIG_BATCH_PARKED;
+            }
+
+            if (parked == FIG_OK || parked == FIG_FULL) {
+                return parked;
+            }
         }
 
         if (fig_batch_pause(consumer, &wait) != FIG_OK) {
             return FIG_AGAIN;
         }
 
-        rc = fig_batch_call(consumer, batch, i, 1);
+        rc = fig_batch_call(consumer, batch, i, 1, since);
 
         if (rc == FIG_OK) {
             return FIG_OK;
         }
 
-        tries++;
+        tries += fig_batch_fault(rc);
     }
 }
 
 
+/*
+ * FIG_BUSY: the store has failed meanwhile, whatever apply() made of that, or
+ * fails now: that is not the states' fault.
+ */
+
 static fig_status_t
 fig_batch_call(fig_consumer_t *consumer, fig_batch_t *batch, size_t first,
-    size_t n)
+    size_t n, uint64_t since)
 {
-    fig_arena_reset(batch->scratch);
+    uint64_t      troubles;
+    fig_status_t  rc;
 
-    return consumer->conf.apply(consumer->conf.data, &batch->events[first], n,
-                                batch->scratch);
+    fig_arena_reset(batch->scratch);
+    troubles = fig_store_troubles(consumer->store);
+
+    rc = consumer->conf.apply(consumer->conf.data, &batch->events[first], n,
+                              batch->scratch);
+
+    if (fig_batch_fault(rc)
+        && (fig_store_ping(consumer->store) != FIG_OK
+            || (fig_store_troubles(consumer->store) != troubles
+                && fig_clock_us() - since < FIG_BATCH_LONG)))
+    {
+        return FIG_BUSY;
+    }
+
+    return rc;
 }
 
 
-/* not the store's */
-
 static bool
-fig_batch_fault(fig_consumer_t *consumer, fig_status_t status)
+fig_batch_fault(fig_status_t status)
 {
     switch (status) {
 
+    case FIG_OK:
     case FIG_BUSY:
     case FIG_FULL:
     case FIG_AGAIN:
@@ -398,7 +449,7 @@ fig_batch_fault(fig_consumer_t *consumer, fig_status_t status)
         return false;
 
     default:
-        return fig_store_ping(consumer->store) == FIG_OK;
+        return true;
     }
 }
 

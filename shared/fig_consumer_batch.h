@@ -70,6 +70,7 @@ typedef struct {
     const char              *why;
     bool                     mend;
     fig_status_t             status;
+    uint64_t                 withheld;   /* lost, and kept nevertheless */
     fig_repair_report_t      report;
 } fig_sync_last_t;
 
@@ -87,6 +88,7 @@ typedef struct {
     bool                     ask_mend;
     bool                     running;
     bool                     failing;    /* it was said */
+    uint64_t                 withheld;   /* that was said; 0: none */
     uint64_t                 failed;     /* us: since when; 0: it does not */
     uint64_t                 next;       /* us: the next compare */
     uint64_t                 retry;      /* us: not before, after a failure */
@@ -98,6 +100,7 @@ typedef struct {
     fig_counter_t           *documents[FIG_REPAIR_KINDS];
     fig_histogram_t         *seconds;
     _Atomic(int64_t)         success;    /* s since 1970 */
+    _Atomic(uint64_t)        kept;       /* withheld by the last run */
 } fig_sync_t;
 
 
@@ -116,6 +119,7 @@ struct fig_consumer_s {
     fig_batch_t             *mend;
     _Atomic(fig_dead_t *)    dead;       /* NULL: none, or not yet */
     atomic_bool              retry;      /* letters may be tried again */
+    atomic_bool              crowded;    /* there was no room for one */
     fig_sync_t               sync;
     fig_marks_t              marks;      /* of the thread that compares */
 
@@ -187,7 +191,8 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 
 /*
  * fig_consumer_dead.c.  message, event: parks what is at fault; FIG_OK: that
- * is done, or there is nowhere to park; FIG_AGAIN, the store's trouble.  again:
+ * is done, or there is nowhere to park; FIG_AGAIN, the store's trouble; event,
+ * FIG_FULL: there are too many letters.  again:
  * tries the letters that are due.  redrive: tries one, with the source's state
  * where there is one; *why in the arena; FIG_INVALID: it failed again,
  * FIG_DECLINED: there is none, else the store's trouble.
@@ -221,6 +226,8 @@ enum {
 /* why: these are no trouble */
 #define FIG_SYNC_FIRST      "first start"
 #define FIG_SYNC_CONNECTED  "connected"
+
+#define FIG_SYNC_OPERATOR   "operator"
 
 fig_status_t fig_sync_open(fig_consumer_t *consumer);
 void fig_sync_close(fig_consumer_t *consumer);

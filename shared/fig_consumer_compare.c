@@ -14,12 +14,19 @@
 #include <string.h>
 
 
+/* documents that may be deleted, whatever their share is */
+#define FIG_SYNC_FEW     10
+
 /* ms, for what is on its way */
 #define FIG_SYNC_SETTLE  1000
 
 
 static fig_status_t fig_sync_look(fig_consumer_t *consumer, bool twice,
     fig_buckets_t *differ);
+static fig_status_t fig_sync_mend(fig_consumer_t *consumer,
+    const fig_buckets_t *differ);
+static bool fig_sync_may(const fig_consumer_t *consumer,
+    const fig_repair_report_t *report);
 static bool fig_sync_empty(fig_consumer_t *consumer);
 static bool fig_sync_stop_walk(void *data, const fig_doc_t *doc);
 
@@ -47,7 +54,7 @@ fig_sync_compare(fig_consumer_t *consumer, bool twice)
     }
 
     if (rc == FIG_OK && fig_buckets_count(&differ) != 0) {
-        rc = fig_repair_mend(sync->repair, &differ, now->mend, &now->report);
+        rc = fig_sync_mend(consumer, &differ);
         fig_counter_add(sync->buckets, fig_buckets_count(&differ));
     }
 
@@ -85,6 +92,63 @@ fig_sync_look(fig_consumer_t *consumer, bool twice, fig_buckets_t *differ)
     }
 
     return rc;
+}
+
+
+/*
+ * What an operator wants deleted is deleted.  Else it is counted first, since
+ * a source that has suddenly lost much is more likely the wrong one.
+ */
+
+static fig_status_t
+fig_sync_mend(fig_consumer_t *consumer, const fig_buckets_t *differ)
+{
+    uint64_t          lost;
+    fig_sync_t       *sync;
+    fig_status_t      rc;
+    fig_sync_last_t  *now;
+
+    sync = &consumer->sync;
+    now = &sync->now;
+
+    if (!now->mend || strcmp(now->why, FIG_SYNC_OPERATOR) == 0) {
+        return fig_repair_mend(sync->repair, differ,
+                               now->mend ? FIG_REPAIR_FETCH | FIG_REPAIR_DELETE
+                                         : 0, &now->report);
+    }
+
+    rc = fig_repair_mend(sync->repair, differ, FIG_REPAIR_FETCH,
+                         &now->report);
+    lost = now->report.counts[FIG_REPAIR_IS_LOST];
+
+    if (rc != FIG_OK || lost == 0) {
+        return rc;
+    }
+
+    if (fig_sync_may(consumer, &now->report)) {
+        return fig_repair_delete(sync->repair, differ, &now->report);
+    }
+
+    now->withheld = lost;
+
+    return FIG_OK;
+}
+
+
+static bool
+fig_sync_may(const fig_consumer_t *consumer, const fig_repair_report_t *report)
+{
+    uint64_t  lost, percent;
+
+    lost = report->counts[FIG_REPAIR_IS_LOST];
+    percent = consumer->conf.deletes;
+
+    if (percent >= 100) {
+        return true;
+    }
+
+    return !report->none
+           && (lost <= FIG_SYNC_FEW || lost * 100 <= report->rows * percent);
 }
 
 

@@ -141,6 +141,7 @@ static fig_status_t
 fig_dead_post(fig_consumer_t *consumer, fig_dead_letter_t *letter,
     int64_t created, fig_arena_t *arena)
 {
+    bool          full;
     uint64_t      wait;
     fig_status_t  rc;
 
@@ -152,6 +153,7 @@ fig_dead_post(fig_consumer_t *consumer, fig_dead_letter_t *letter,
         rc = fig_dead_park(consumer->dead, letter);
 
         if (rc == FIG_OK) {
+            atomic_store(&consumer->crowded, false);
             fig_log_error("message %" PRIu64 " of stream %s is dead letter "
                           "%.*s: %s", letter->seq, letter->stream,
                           (int) letter->id.len, letter->id.data,
@@ -163,13 +165,25 @@ fig_dead_post(fig_consumer_t *consumer, fig_dead_letter_t *letter,
             return FIG_OK;
         }
 
-        fig_log_warn("can't write dead letter %.*s: %s; trying again",
-                     (int) letter->id.len, letter->id.data,
-                     fig_status_name(rc));
+        full = rc == FIG_FULL && fig_dead_full(consumer->dead);
 
-        if (letter->cause == FIG_DEAD_APPLY
-            || fig_batch_pause(consumer, &wait) != FIG_OK)
-        {
+        if (!full) {
+            fig_log_warn("can't write dead letter %.*s: %s; trying again",
+                         (int) letter->id.len, letter->id.data,
+                         fig_status_name(rc));
+
+        } else if (!atomic_exchange(&consumer->crowded, true)) {
+            fig_log_error("there are %" PRIu64 " dead letters, and may not be "
+                          "more: stream %s is not read on until some are "
+                          "redriven or dropped",
+                          fig_dead_count(consumer->dead), letter->stream);
+        }
+
+        if (letter->cause == FIG_DEAD_APPLY) {
+            return full ? FIG_FULL : FIG_AGAIN;
+        }
+
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
             return FIG_AGAIN;
         }
     }

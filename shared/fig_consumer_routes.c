@@ -242,8 +242,8 @@ fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last)
                        report->counts[i]);
     }
 
-    fig_buf_printf(out, ",\"repaired\":%" PRIu64 ",\"differences\":[",
-                   report->mended);
+    fig_buf_printf(out, ",\"repaired\":%" PRIu64 ",\"withheld\":%" PRIu64
+                   ",\"differences\":[", report->mended, last->withheld);
 
     for (i = 0; i < report->n; i++) {
         fig_buf_puts(out, i ? "," : "");

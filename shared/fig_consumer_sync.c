@@ -168,6 +168,12 @@ fig_consumer_check(void *data)
     now = fig_clock_us();
     wrong = atomic_load(&consumer->wrong);
 
+    if (wrong == NULL && atomic_load(&consumer->crowded)
+        && fig_dead_full(consumer->dead))
+    {
+        wrong = "waits, since there are too many dead letters";
+    }
+
     if (wrong) {
         return wrong;
     }
@@ -181,6 +187,9 @@ fig_consumer_check(void *data)
                > fig_sync_interval(consumer) * 3 + FIG_SYNC_LATE)
     {
         wrong = "was not compared with its source for long";
+
+    } else if (sync->last.withheld) {
+        wrong = "its source has lost more than is deleted unasked";
 
     } else if (sync->last.mend
                && fig_sync_result(&sync->last) == FIG_SYNC_DIFFERS)
@@ -247,7 +256,7 @@ fig_sync_due(fig_consumer_t *consumer, bool *twice)
     *twice = true;
 
     if (sync->asked != sync->done) {
-        next->why = "operator";
+        next->why = FIG_SYNC_OPERATOR;
         next->mend = sync->ask_mend;
         return true;
     }
@@ -294,6 +303,7 @@ fig_sync_run(fig_consumer_t *consumer, bool twice)
     memset(&now->report, 0, sizeof(fig_repair_report_t));
     now->at = (int64_t) time(NULL);
     now->why = why;
+    now->withheld = 0;
     now->status = fig_sync_compare(consumer, twice);
     now->took = fig_clock_us() - start;
 

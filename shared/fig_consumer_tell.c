@@ -16,7 +16,9 @@
 
 
 static double fig_sync_success(void *data);
+static double fig_sync_kept(void *data);
 static double fig_sync_dead(void *data);
+static void fig_sync_tell_withheld(fig_consumer_t *consumer);
 
 
 void
@@ -56,6 +58,9 @@ fig_sync_metrics(fig_consumer_t *consumer)
     fig_gauge("ficus_repair_last_success_seconds",
               "When replica and source were last compared, Unix time.", "",
               fig_sync_success, sync);
+    fig_gauge("ficus_repair_withheld",
+              "Documents that the source has lost and that are kept.", "",
+              fig_sync_kept, sync);
     fig_gauge("ficus_dead_letters", "Events that could not be brought in.",
               "", fig_sync_dead, consumer);
 }
@@ -69,6 +74,17 @@ fig_sync_success(void *data)
     sync = data;
 
     return (double) atomic_load(&sync->success);
+}
+
+
+static double
+fig_sync_kept(void *data)
+{
+    fig_sync_t  *sync;
+
+    sync = data;
+
+    return (double) atomic_load(&sync->kept);
 }
 
 
@@ -129,8 +145,10 @@ fig_sync_tell(fig_consumer_t *consumer)
                      name);
     }
 
+    fig_sync_tell_withheld(consumer);
+
     found = report->counts[FIG_REPAIR_IS_BEHIND]
-            + report->counts[FIG_REPAIR_IS_LOST];
+            + report->counts[FIG_REPAIR_IS_LOST] - now->withheld;
 
     if (now->mend && found != 0
         && (strcmp(now->why, FIG_SYNC_FIRST) == 0
@@ -144,7 +162,8 @@ fig_sync_tell(fig_consumer_t *consumer)
                      "behind, the source has lost %" PRIu64 "; %" PRIu64
                      " ms", name, now->why,
                      report->counts[FIG_REPAIR_IS_BEHIND],
-                     report->counts[FIG_REPAIR_IS_LOST], now->took / 1000);
+                     report->counts[FIG_REPAIR_IS_LOST] - now->withheld,
+                     now->took / 1000);
     }
 
     if (report->counts[FIG_REPAIR_IS_NEWER] != 0) {
@@ -154,6 +173,43 @@ fig_sync_tell(fig_consumer_t *consumer)
                       "without raising its base?", name,
                       report->counts[FIG_REPAIR_IS_NEWER]);
     }
+}
+
+
+/* once, until it is another number */
+
+static void
+fig_sync_tell_withheld(fig_consumer_t *consumer)
+{
+    fig_sync_t       *sync;
+    const char       *name;
+    fig_sync_last_t  *now;
+
+    sync = &consumer->sync;
+    now = &sync->now;
+    name = consumer->conf.topic->name;
+
+    /* who only looks withholds nothing, nor does he take that back */
+
+    if (!now->mend) {
+        return;
+    }
+
+    atomic_store(&sync->kept, now->withheld);
+
+    if (now->withheld != 0 && now->withheld != sync->withheld) {
+        fig_log_error("the source of %s has %s: %" PRIu64 " of the %" PRIu64
+                      " in the replica are lost there, and kept here; if it is "
+                      "the right database, \"ficusctl sync repair\" deletes "
+                      "them", name, now->report.none ? "nothing at all"
+                      : "lost much", now->withheld, now->report.rows);
+
+    } else if (now->withheld == 0 && sync->withheld != 0) {
+        fig_log_info("the replica of %s keeps nothing any more that its source "
+                     "has lost", name);
+    }
+
+    sync->withheld = now->withheld;
 }
 
 
@@ -168,7 +224,9 @@ fig_sync_result(const fig_sync_last_t *last)
         return FIG_SYNC_FAILED;
     }
 
-    if (counts[FIG_REPAIR_IS_NEWER] != 0 || counts[FIG_REPAIR_IS_LARGE] != 0) {
+    if (counts[FIG_REPAIR_IS_NEWER] != 0 || counts[FIG_REPAIR_IS_LARGE] != 0
+        || last->withheld != 0)
+    {
         return FIG_SYNC_DIFFERS;
     }
 

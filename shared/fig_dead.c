@@ -29,10 +29,12 @@
 struct fig_dead_s {
     fig_store_t             *store;
     const fig_collection_t  *collection;
+    uint64_t                 most;       /* 0: any number */
     _Atomic(uint64_t)        n;
 };
 
 
+static fig_status_t fig_dead_known(fig_dead_t *dead, fig_str_t id);
 static fig_status_t fig_dead_put(fig_dead_t *dead,
     const fig_dead_letter_t *letter, uint64_t expect);
 static void fig_dead_write(fig_buf_t *out, const fig_dead_letter_t *letter);
@@ -49,7 +51,7 @@ static const char *const  fig_dead_causes[] = { "decode", "state", "apply" };
 
 fig_status_t
 fig_dead_open(fig_store_t *store, const fig_collection_t *collection,
-    fig_dead_t **dead)
+    uint64_t most, fig_dead_t **dead)
 {
     uint64_t      n;
     fig_dead_t   *self;
@@ -70,6 +72,7 @@ fig_dead_open(fig_store_t *store, const fig_collection_t *collection,
 
     self->store = store;
     self->collection = collection;
+    self->most = most;
 
     n = 0;
     memset(&query, 0, sizeof(fig_query_t));
@@ -113,6 +116,13 @@ fig_dead_count(const fig_dead_t *dead)
 }
 
 
+bool
+fig_dead_full(const fig_dead_t *dead)
+{
+    return dead->most != 0 && fig_dead_count(dead) >= dead->most;
+}
+
+
 void
 fig_dead_id(fig_dead_letter_t *letter, int64_t created, fig_arena_t *arena)
 {
@@ -140,6 +150,10 @@ fig_dead_park(fig_dead_t *dead, fig_dead_letter_t *letter)
         return FIG_NOMEM;
     }
 
+    if (fig_dead_full(dead)) {
+        return fig_dead_known(dead, letter->id);
+    }
+
     letter->size = letter->payload.len;
     letter->payload = fig_dead_cut(letter->payload);
     letter->time = (int64_t) time(NULL);
@@ -151,6 +165,28 @@ fig_dead_park(fig_dead_t *dead, fig_dead_letter_t *letter)
     }
 
     return rc;
+}
+
+
+/* FIG_CONFLICT: it is there, or was; else there is no room for it */
+
+static fig_status_t
+fig_dead_known(fig_dead_t *dead, fig_str_t id)
+{
+    fig_doc_t     doc;
+    fig_arena_t  *arena;
+    fig_status_t  rc;
+
+    arena = fig_arena_create(FIG_DEAD_BLOCK, FIG_DEAD_ARENA);
+
+    if (arena == NULL) {
+        return FIG_NOMEM;
+    }
+
+    rc = fig_store_get(dead->store, dead->collection, id, arena, &doc);
+    fig_arena_destroy(arena);
+
+    return rc == FIG_OK ? FIG_CONFLICT : rc == FIG_DECLINED ? FIG_FULL : rc;
 }
 
 

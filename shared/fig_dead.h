@@ -67,16 +67,19 @@ typedef struct fig_dead_s  fig_dead_t;
 
 
 /*
- * FIG_ERROR, FIG_BUSY: the store; try again.
+ * most: as many letters may there be; 0: any number.  FIG_ERROR, FIG_BUSY: the
+ * store; try again.
  */
 
 fig_status_t fig_dead_open(fig_store_t *store,
-    const fig_collection_t *collection, fig_dead_t **dead) FIG_NODISCARD;
+    const fig_collection_t *collection, uint64_t most, fig_dead_t **dead)
+    FIG_NODISCARD;
 void fig_dead_close(fig_dead_t *dead);                         /* NULL: ok */
 
 
-/* how many there are */
+/* how many there are; whether there may not be another one */
 uint64_t fig_dead_count(const fig_dead_t *dead);
+bool fig_dead_full(const fig_dead_t *dead);
 
 
 /* sets letter.id, from created of the stream where it has no version */
@@ -85,8 +88,9 @@ void fig_dead_id(fig_dead_letter_t *letter, int64_t created,
 
 
 /*
- * Parks a letter.  FIG_CONFLICT: it is there already, or was dropped.  Else
- * what fig_store_write() returns.
+ * Parks a letter.  FIG_CONFLICT: it is there already, or was dropped.
+ * FIG_FULL: there are too many, or it is the store.  Else what
+ * fig_store_write() returns.
  */
 
 fig_status_t fig_dead_park(fig_dead_t *dead, fig_dead_letter_t *letter)

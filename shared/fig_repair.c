@@ -85,6 +85,8 @@ fig_repair_look(fig_repair_t *repair, fig_buckets_t *differ,
     bool          more;
     fig_status_t  rc;
 
+    static const fig_digest_t  none;
+
     report->rows = 0;
     report->buckets = 0;
 
@@ -110,6 +112,9 @@ fig_repair_look(fig_repair_t *repair, fig_buckets_t *differ,
             return rc;
         }
     } while (more);
+
+    fig_digest_compare(&repair->there, &none, differ);
+    report->none = fig_buckets_count(differ) == 0;
 
     fig_digest_compare(&repair->there, &repair->sum, differ);
     report->buckets = fig_buckets_count(differ);
@@ -261,6 +266,11 @@ fig_repair_found(fig_repair_t *repair, fig_repair_kind_t kind, fig_str_t id,
     fig_repair_report_t  *report;
 
     report = repair->report;
+
+    if (repair->again) {
+        return;
+    }
+
     report->counts[kind]++;
 
     if (report->n < FIG_REPAIR_NAMED && id.len <= FIG_DIGEST_ID) {

@@ -35,6 +35,10 @@
 
 #define FIG_REPAIR_LOST   1
 
+/* what to mend; neither: only look */
+#define FIG_REPAIR_FETCH  1      /* what is behind */
+#define FIG_REPAIR_DELETE 2      /* what is lost */
+
 /* documents that are handed over together */
 #define FIG_REPAIR_BATCH  512
 
@@ -60,6 +64,7 @@ typedef struct {
 
 typedef struct {
     uint64_t                 rows;        /* that were summed here */
+    bool                     none;        /* the source has no document */
     unsigned                 buckets;     /* that differ */
     uint64_t                 counts[FIG_REPAIR_KINDS];
     uint64_t                 mended;      /* handed over */
@@ -104,13 +109,17 @@ fig_status_t fig_repair_look(fig_repair_t *repair, fig_buckets_t *differ,
 
 
 /*
- * Compares these buckets id by id, adds to the report, and, when mend is true,
- * mends.  The same statuses, and those of mend().
+ * Compares these buckets id by id, adds to the report, and mends.  The same
+ * statuses, and those of mend().  delete: the same once more for what was found
+ * lost, and no more than that, when the first time was without
+ * FIG_REPAIR_DELETE; of the report only mended changes.
  */
 
 fig_status_t fig_repair_mend(fig_repair_t *repair,
-    const fig_buckets_t *buckets, bool mend, fig_repair_report_t *report)
+    const fig_buckets_t *buckets, unsigned mend, fig_repair_report_t *report)
     FIG_NODISCARD;
+fig_status_t fig_repair_delete(fig_repair_t *repair,
+    const fig_buckets_t *buckets, fig_repair_report_t *report) FIG_NODISCARD;
 
 
 /*

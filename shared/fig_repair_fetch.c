@@ -22,10 +22,6 @@ fig_repair_want(fig_repair_t *repair, const fig_repair_doc_t *doc)
 {
     fig_repair_doc_t  *want;
 
-    if (!repair->mend) {
-        return FIG_OK;
-    }
-
     want = &repair->wanted[repair->nwanted];
     *want = *doc;
     want->id = fig_arena_dup(repair->wants, doc->id);
@@ -148,7 +144,7 @@ fig_repair_record(fig_repair_t *repair, const fig_repair_doc_t *want,
 
     if (fig_repair_is(record, "missing")) {
 
-        if (want->ver == 0) {
+        if (want->ver == 0 || (repair->mend & FIG_REPAIR_DELETE) == 0) {
             return FIG_DECLINED;
         }
 

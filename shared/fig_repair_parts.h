@@ -53,7 +53,9 @@ struct fig_repair_s {
     fig_repair_doc_t   wanted[FIG_REPAIR_BATCH];
     fig_event_t        events[FIG_REPAIR_BATCH];
 
-    bool               mend;
+    unsigned           mend;
+    bool               again;             /* it was found the first time */
+    uint64_t           left;              /* of what may be deleted */
     fig_repair_report_t  *report;
 };
 

@@ -22,6 +22,8 @@ typedef struct {
 } fig_repair_place_t;
 
 
+static fig_status_t fig_repair_all(fig_repair_t *repair,
+    const fig_buckets_t *buckets, unsigned mend, fig_repair_report_t *report);
 static fig_status_t fig_repair_refill(fig_repair_t *repair,
     fig_repair_place_t *place);
 static bool fig_repair_keep(void *data, const fig_doc_t *doc);
@@ -37,8 +39,30 @@ static bool fig_repair_parse(fig_json_t *row, fig_repair_doc_t *there);
 
 
 fig_status_t
-fig_repair_mend(fig_repair_t *repair, const fig_buckets_t *buckets, bool mend,
+fig_repair_mend(fig_repair_t *repair, const fig_buckets_t *buckets,
+    unsigned mend, fig_repair_report_t *report)
+{
+    repair->again = false;
+    repair->left = UINT64_MAX;
+
+    return fig_repair_all(repair, buckets, mend, report);
+}
+
+
+fig_status_t
+fig_repair_delete(fig_repair_t *repair, const fig_buckets_t *buckets,
     fig_repair_report_t *report)
+{
+    repair->again = true;
+    repair->left = report->counts[FIG_REPAIR_IS_LOST];
+
+    return fig_repair_all(repair, buckets, FIG_REPAIR_DELETE, report);
+}
+
+
+static fig_status_t
+fig_repair_all(fig_repair_t *repair, const fig_buckets_t *buckets,
+    unsigned mend, fig_repair_report_t *report)
 {
     bool                reached;
     fig_status_t        rc;
@@ -251,6 +275,12 @@ fig_repair_gone(fig_repair_t *repair, fig_str_t below, bool inclusive)
         }
 
         fig_repair_found(repair, FIG_REPAIR_IS_LOST, here->id, 0, here->ver);
+
+        if ((repair->mend & FIG_REPAIR_DELETE) == 0 || repair->left == 0) {
+            continue;
+        }
+
+        repair->left--;
         rc = fig_repair_want(repair, here);
 
         if (rc != FIG_OK) {
@@ -291,6 +321,10 @@ fig_repair_row(fig_repair_t *repair, const fig_repair_doc_t *there)
     }
 
     fig_repair_found(repair, FIG_REPAIR_IS_BEHIND, there->id, there->ver, ver);
+
+    if ((repair->mend & FIG_REPAIR_FETCH) == 0) {
+        return FIG_OK;
+    }
 
     want = *there;
     want.ver = ver;

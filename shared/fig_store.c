@@ -8,6 +8,7 @@
 #include "fig_log.h"
 #include "fig_metrics.h"
 #include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 
 
@@ -20,6 +21,7 @@
 
 struct fig_store_s {
     void                           *self;
+    _Atomic(uint64_t)               troubles;
     fig_histogram_t                *get;
     fig_histogram_t                *list;
     fig_histogram_t                *write;
@@ -28,6 +30,7 @@ struct fig_store_s {
 };
 
 
+static void store_note(fig_store_t *store, fig_status_t status);
 static const fig_store_backend_t *store_backend(const char *uri,
     const char **where);
 static bool store_collections_ok(const fig_collection_t *const *collections);
@@ -134,6 +137,7 @@ fig_store_write(fig_store_t *store, fig_op_t *ops, size_t n)
         start = fig_clock_us();
         status = store->backend->write(store->self, ops, n);
         fig_histogram_add(store->write, fig_clock_us() - start);
+        store_note(store, status);
     }
 
     for (i = 0; status != FIG_OK && i < n; i++) {
@@ -182,6 +186,7 @@ fig_store_get(fig_store_t *store, const fig_collection_t *collection,
     start = fig_clock_us();
     status = store->backend->get(store->self, collection, id, arena, doc);
     fig_histogram_add(store->get, fig_clock_us() - start);
+    store_note(store, status);
 
     if (status != FIG_OK) {
         memset(doc, 0, sizeof(fig_doc_t));
@@ -218,12 +223,38 @@ fig_store_list(fig_store_t *store, const fig_collection_t *collection,
     status = store->backend->list(store->self, collection, &filled, arena,
                                   page);
     fig_histogram_add(store->list, fig_clock_us() - start);
+    store_note(store, status);
 
     if (status != FIG_OK) {
         memset(page, 0, sizeof(fig_page_t));
     }
 
     return status;
+}
+
+
+static void
+store_note(fig_store_t *store, fig_status_t status)
+{
+    switch (status) {
+
+    case FIG_BUSY:
+    case FIG_FULL:
+    case FIG_ERROR:
+    case FIG_UNKNOWN:
+        (void) atomic_fetch_add(&store->troubles, 1);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+uint64_t
+fig_store_troubles(const fig_store_t *store)
+{
+    return atomic_load(&store->troubles);
 }
 
 

@@ -188,6 +188,15 @@ uint64_t fig_store_base(fig_store_t *store);
 
 
 /*
+ * How often writing or reading has ended in anything that the store is to blame
+ * for: FIG_BUSY, FIG_FULL, FIG_ERROR, FIG_UNKNOWN.  Whoever got an error and
+ * finds this unchanged has nobody to blame but himself.
+ */
+
+uint64_t fig_store_troubles(const fig_store_t *store);
+
+
+/*
  * FIG_OK when a read works now.
  */
 

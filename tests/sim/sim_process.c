@@ -21,6 +21,7 @@
 
 #define SIM_ANSWER   (3 * SIM_SECOND)
 #define SIM_STOP     (40 * (uint64_t) SIM_SECOND)
+#define SIM_LETTERS  1000
 #define SIM_MEMORY   (4 * 1024 * 1024)
 
 
@@ -85,6 +86,8 @@ sim_processes_init(void)
         sim_memory_drop(process);
 
         conf->sync_interval = sim_between(500, 3000);
+        conf->sync_delete = 100;
+        conf->dead_letters = SIM_LETTERS;
         conf->store.uri = i == SIM_ORDERS ? "sim:orders" : "sim:users";
         conf->bus.url = "sim://";
         conf->bus.name = sim_names[i];

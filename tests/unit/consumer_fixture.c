@@ -23,7 +23,7 @@ consumer_test_t  ct;
 void
 ct_begin(bool run)
 {
-    events_open(&ct.broker, NULL);
+    events_open(&ct.broker, "max_payload: 4MB\n");
 
     if (run) {
         broker_start(&ct.broker);
@@ -71,6 +71,8 @@ ct_follow(const char *durable)
     conf.dead = ct.letters ? &events_dead : NULL;
     conf.durable = durable;
     conf.interval = ct.interval;
+    conf.deletes = 10;
+    conf.letters = ct.most;
     conf.apply = apply;
     conf.check = check;
 
@@ -94,6 +96,7 @@ apply(void *data, const fig_event_t *events, size_t n, fig_arena_t *arena)
 {
     size_t            i;
     uint64_t          key;
+    fig_status_t      rc;
     static fig_op_t   ops[512];
 
     (void) atomic_fetch_add(&ct.calls, 1);
@@ -128,8 +131,10 @@ apply(void *data, const fig_event_t *events, size_t n, fig_arena_t *arena)
         ops[i].doc.body = events[i].body;
     }
 
-    if (fig_store_write(ct.orders, ops, n) != FIG_OK) {
-        return FIG_BUSY;
+    rc = fig_store_write(ct.orders, ops, n);
+
+    if (rc != FIG_OK) {
+        return rc;
     }
 
     for (i = 0; i < n; i++) {

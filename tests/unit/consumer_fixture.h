@@ -41,6 +41,7 @@ typedef struct {
 
     /* set before ct_follow(): dead letters are kept, ms between compares */
     bool               letters;
+    uint64_t           most;                 /* letters; 0: any */
     bool               marked;               /* marks may stay for seconds */
     uint64_t           interval;
     fig_source_t       source;               /* ct_serve() */

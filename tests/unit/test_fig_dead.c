@@ -11,12 +11,15 @@
 #include "fig_consumer_batch.h"
 #include "fig_dead.h"
 #include "unit.h"
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 
 #define LETTERS  "ficus_dead_letters"
+#define CROWDED  "waits, since there are too many dead letters"
 
 
 static void begin(void);
@@ -24,6 +27,7 @@ static void post(const char *payload);
 static void post_event(unsigned key, uint64_t ver, const char *email);
 static bool letter(const char *id, fig_dead_letter_t *found);
 static fig_status_t redrive(const char *id, const char **why);
+static void change_orders(const char *statement);
 
 
 static fig_arena_t  *arena;
@@ -118,10 +122,10 @@ START_TEST(poison_of_every_kind)
     /* a state that is none, and one that is too large to be true */
 
     post_event(8, 5, NULL);
-    big = malloc(900001);
+    big = malloc(2000001);
     ck_assert_ptr_nonnull(big);
-    memset(big, 'x', 900000);
-    big[900000] = '\0';
+    memset(big, 'x', 2000000);
+    big[2000000] = '\0';
     post(big);
     free(big);
     n += 2;
@@ -320,12 +324,105 @@ START_TEST(kept)
 END_TEST
 
 
+static void
+change_orders(const char *statement)
+{
+    sqlite3  *db;
+    char      path[4200];
+
+    (void) snprintf(path, sizeof(path), "%s/orders.db", ct.broker.dir);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_busy_timeout(db, 5000), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, statement, NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+
+/* it answers, but not well: that is nobody's fault who waits for it */
+
+START_TEST(store_that_fails)
+{
+    begin();
+    change_orders("ALTER TABLE orders RENAME TO away");
+
+    events_write(ct.outbox, 1, 2);
+    broker_sleep(3000);
+    ck_assert_uint_eq(atomic_load(&ct.versions[1]), 1);
+    ck_assert_uint_ge(atomic_load(&ct.calls), 4);
+    ck_assert_uint_eq(events_metric(LETTERS), 0);
+
+    change_orders("ALTER TABLE away RENAME TO orders");
+    within(8000U, atomic_load(&ct.versions[1]) == 2);
+    ck_assert_uint_eq(events_metric(LETTERS), 0);
+
+    ct_end();
+}
+END_TEST
+
+
+/* then it waits, so that nothing is lost */
+
+START_TEST(no_room_for_letters)
+{
+    char        *log;
+    fig_str_t    first;
+    fig_page_t   page;
+    const char  *why;
+
+    ct.most = 2;
+    begin();
+
+    post("one");
+    post("two");
+    within(5000U, events_metric(LETTERS) == 2);
+    ck_assert_ptr_null(fig_consumer_check(ct.consumer));
+
+    unit_capture(STDERR_FILENO);
+    post("three");
+    events_write(ct.outbox, 2, 1);
+    broker_sleep(1500);
+    ck_assert_uint_eq(events_metric(LETTERS), 2);
+    ck_assert_uint_eq(atomic_load(&ct.versions[2]), 0);
+    ck_assert_str_eq(fig_consumer_check(ct.consumer), CROWDED);
+
+    first = (fig_str_t) { 0, NULL };
+    ck_assert_int_eq(fig_dead_list(ct.consumer->dead, first, 1, arena, &page),
+                     FIG_OK);
+    ck_assert_int_eq(fig_dead_drop(ct.consumer->dead, page.docs[0].id),
+                     FIG_OK);
+    within(8000U, atomic_load(&ct.versions[2]) == 1);
+    ck_assert_uint_eq(events_metric(LETTERS), 2);
+    log = unit_captured();
+    ck_assert_ptr_nonnull(strstr(log, "there are 2 dead letters, and may not "
+                                 "be more: stream USERS is not read on"));
+    free(log);
+
+    /* one that can't be applied waits until it can be, and by hand one can */
+
+    atomic_store(&ct.refused, 6);
+    events_write_many(ct.outbox, 5, 2, 1);
+    within(8000U, fig_consumer_check(ct.consumer) != NULL);
+    ck_assert_int_eq(redrive("u5@1", &why), FIG_DECLINED);
+    ck_assert_uint_eq(events_metric(LETTERS), 2);
+
+    atomic_store(&ct.refused, 0);
+    within(8000U, atomic_load(&ct.versions[5]) == 1);
+    within(8000U, atomic_load(&ct.versions[6]) == 1);
+    ck_assert_uint_eq(events_metric(LETTERS), 2);
+
+    ct_end();
+}
+END_TEST
+
+
 int
 main(void)
 {
     const TTest *const  tests[] = {
         poison_of_every_kind, one_of_many, tried_again, store_in_trouble,
-        by_hand, kept
+        by_hand, kept,
+        store_that_fails, no_room_for_letters
     };
 
     if (!broker_there()) {

@@ -23,6 +23,7 @@
 #define REPAIRED  RUNS "{result=\"repaired\"}"
 #define BEHIND    "ficus_repair_documents_total{kind=\"behind\"}"
 #define LOST      "ficus_repair_documents_total{kind=\"lost\"}"
+#define KEPT      "ficus_repair_withheld"
 #define NEWER     "ficus_repair_documents_total{kind=\"newer\"}"
 
 
@@ -162,10 +163,10 @@ START_TEST(lost)
     ct_serve();
     ct.interval = 300;
 
+    put(ct.users, &events_users, 1, 1, false);
     put(ct.orders, &events_replica, 7, 3, false);
     put(ct.orders, &events_replica, 8, 1, true);
     ct_follow("orders");
-    events_write(ct.outbox, 1, 1);
 
     within(5000U, atomic_load(&ct.versions[7]) == 4);
     ck_assert_uint_eq(events_version(ct.orders, &events_replica, 7), 4);
@@ -186,6 +187,61 @@ START_TEST(lost)
 
     put(ct.users, &events_users, 7, 99, false);
     within(5000U, atomic_load(&ct.versions[7]) == 99);
+
+    ct_end();
+}
+END_TEST
+
+
+/* a source that is empty, or has lost much, may be the wrong one */
+
+START_TEST(much_is_kept)
+{
+    char      *log, *line;
+    uint64_t   n;
+    unsigned   i;
+
+    ct_begin(true);
+    ct_serve();
+    ct.interval = 200;
+
+    for (i = 0; i < 100; i++) {
+        put(ct.orders, &events_replica, i, 3, false);
+    }
+
+    unit_capture(STDERR_FILENO);
+    ct_follow("orders");
+
+    within(8000U, events_metric(KEPT) == 100);
+    n = events_metric(RUNS "{result=\"differs\"}");
+    within(8000U, events_metric(RUNS "{result=\"differs\"}") >= n + 2);
+    ck_assert_str_eq(fig_consumer_check(ct.consumer),
+                     "its source has lost more than is deleted unasked");
+
+    /* what it has is fetched all the same; eleven are still more than 10 % */
+
+    for (i = 0; i < 89; i++) {
+        put(ct.users, &events_users, i, 4, false);
+    }
+
+    within(8000U, events_metric(KEPT) == 11);
+    ck_assert_uint_eq(atomic_load(&ct.versions[88]), 4);
+    ck_assert_uint_eq(events_version(ct.orders, &events_replica, 89), 3);
+
+    put(ct.users, &events_users, 89, 4, false);
+    within(8000U, events_metric(KEPT) == 0);
+    within(8000U, events_version(ct.orders, &events_replica, 99) == 4);
+    ck_assert_uint_eq(atomic_load(&ct.versions[90]), 4);
+    within(8000U, fig_consumer_check(ct.consumer) == NULL);
+
+    log = unit_captured();
+    line = strstr(log, "has nothing at all: 100 of the 100 in the replica");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_null(strstr(line + 1, "has nothing at all"));
+    line = strstr(line, "has lost much: 11 of the 100 in the replica");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_nonnull(strstr(line, "keeps nothing any more"));
+    free(log);
 
     ct_end();
 }
@@ -394,8 +450,8 @@ int
 main(void)
 {
     const TTest *const  tests[] = {
-        sums_are_fixed, interval, lost, newer_is_left, first_start,
-        stream_wiped, messages_discarded, under_load, source_away,
+        sums_are_fixed, interval, lost, much_is_kept, newer_is_left,
+        first_start, stream_wiped, messages_discarded, under_load, source_away,
         stream_of_others
     };
 

@@ -132,12 +132,19 @@ ctl_show_sync(const ctl_options_t *options, json_object *json)
         return;
     }
 
-    printf("behind %lld, lost %lld, newer %lld, large %lld; repaired %lld\n",
+    printf("behind %lld, lost %lld, newer %lld, large %lld; repaired %lld",
            (long long) ctl_get_int(last, "behind"),
            (long long) ctl_get_int(last, "lost"),
            (long long) ctl_get_int(last, "newer"),
            (long long) ctl_get_int(last, "large"),
            (long long) ctl_get_int(last, "repaired"));
+
+    if (ctl_get_int(last, "withheld") != 0) {
+        printf(", kept %lld: see \"sync repair\" in ficusctl(1)",
+               (long long) ctl_get_int(last, "withheld"));
+    }
+
+    putchar('\n');
 
     ctl_show_differences(options, last);
 }

@@ -110,6 +110,8 @@ start_parts(orders_t *orders, fig_app_t *app)
         .dead = &orders_dead,
         .durable = "orders",
         .interval = common->sync_interval,
+        .deletes = common->sync_delete,
+        .letters = common->dead_letters,
         .apply = orders_apply,
         .check = orders_check,
         .data = orders
