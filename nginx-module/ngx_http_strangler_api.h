@@ -214,6 +214,10 @@ ngx_int_t ngx_http_strangler_post_rollback(ngx_http_strangler_call_t *call,
     struct json_object *body);
 ngx_int_t ngx_http_strangler_rollback(ngx_http_strangler_call_t *call);
 
+/* ramp_text */
+
+extern const char *const  ngx_http_strangler_downs[];
+
 /* post */
 
 ngx_int_t ngx_http_strangler_post_ramp(ngx_http_strangler_call_t *call,

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_ramp.h"
 #include <math.h>
 
 
@@ -29,6 +30,8 @@ static void ngx_http_strangler_ramp_to(ngx_http_strangler_call_t *call,
     struct json_object *body);
 static void ngx_http_strangler_ramp_guards(ngx_http_strangler_call_t *call,
     struct json_object *body);
+static void ngx_http_strangler_ramp_policy(ngx_http_strangler_call_t *call,
+    struct json_object *body);
 static void ngx_http_strangler_ramp_members(ngx_http_strangler_call_t *call,
     struct json_object *object, const char *const *names);
 static ngx_int_t ngx_http_strangler_ramp_course(
@@ -38,12 +41,14 @@ static ngx_int_t ngx_http_strangler_ramp_begin(
     ngx_http_strangler_call_t *call, ngx_http_strangler_ramp_t *ramp);
 static ngx_int_t ngx_http_strangler_ramp_turn(ngx_http_strangler_call_t *call,
     ngx_http_strangler_ramp_t *ramp);
+static void ngx_http_strangler_ramp_abort(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_ramp_t *ramp);
 static void ngx_http_strangler_ramp_reason(ngx_http_strangler_call_t *call,
     char *reason);
 
 
 static const char *const  ngx_http_strangler_ramp_names[] = {
-    "to", "step", "every", "guards", NULL
+    "to", "step", "every", "guards", "down", NULL
 };
 
 static const char *const  ngx_http_strangler_guard_names[] = {
@@ -108,8 +113,42 @@ ngx_http_strangler_post_ramp(ngx_http_strangler_call_t *call,
     }
 
     ngx_http_strangler_ramp_guards(call, body);
+    ngx_http_strangler_ramp_policy(call, body);
 
     return NGX_OK;
+}
+
+
+/* how it goes back, NGX_HTTP_STRANGLER_NONE when that is not said */
+
+static void
+ngx_http_strangler_ramp_policy(ngx_http_strangler_call_t *call,
+    struct json_object *body)
+{
+    ngx_str_t            field;
+    ngx_uint_t           i;
+    struct json_object  *down;
+
+    call->ramp.down = NGX_HTTP_STRANGLER_NONE;
+
+    if (!json_object_object_get_ex(body, "down", &down)) {
+        return;
+    }
+
+    for (i = 0; ngx_http_strangler_downs[i]; i++) {
+        if (json_object_is_type(down, json_type_string)
+            && ngx_strcmp(json_object_get_string(down),
+                          ngx_http_strangler_downs[i])
+               == 0)
+        {
+            call->ramp.down = (uint32_t) i;
+            return;
+        }
+    }
+
+    ngx_str_set(&field, "down");
+    ngx_http_strangler_value_error(call, &field, down, "value",
+                                   "must be snap, release or keep");
 }
 
 
@@ -297,9 +336,12 @@ static ngx_int_t
 ngx_http_strangler_ramp_course(ngx_http_strangler_call_t *call,
     struct json_object *body, ngx_uint_t course)
 {
-    static const char *const  none[] = { NULL };
+    static const char *const  names[] = { "down", NULL };
 
-    ngx_http_strangler_ramp_members(call, body, none);
+    ngx_http_strangler_ramp_members(call, body,
+                                    course == ngx_http_strangler_course_abort
+                                    ? names : &names[1]);
+    ngx_http_strangler_ramp_policy(call, body);
 
     call->course = course;
 
@@ -345,6 +387,11 @@ ngx_http_strangler_ramp_begin(ngx_http_strangler_call_t *call,
 
     *ramp = call->ramp;
     ramp->id = record->generation + 1;
+
+    if (ramp->down == NGX_HTTP_STRANGLER_NONE) {
+        ramp->down = ngx_http_strangler_down_snap;
+    }
+
     way = 0;
 
     for (i = 0; i < split->narms; i++) {
@@ -423,14 +470,37 @@ ngx_http_strangler_ramp_turn(ngx_http_strangler_call_t *call,
         break;
 
     default: /* ngx_http_strangler_course_abort */
-        ngx_http_strangler_ramp_end(ramp, ngx_http_strangler_aborted,
-                                    "aborted by an operator");
-        ngx_http_strangler_ramp_weights(call->split, ramp, 0, &call->weights);
-        ngx_http_strangler_ramp_reason(call, "ramp aborted");
+        ngx_http_strangler_ramp_abort(call, ramp);
         break;
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_strangler_ramp_abort(ngx_http_strangler_call_t *call,
+    ngx_http_strangler_ramp_t *ramp)
+{
+    ngx_str_t   why;
+    ngx_uint_t  n;
+
+    ngx_str_set(&why, "aborted by an operator");
+
+    if (call->ramp.down != NGX_HTTP_STRANGLER_NONE) {
+        ramp->down = call->ramp.down;
+    }
+
+    ngx_http_strangler_ramp_why(ramp, why.data, why.len);
+
+    n = ngx_http_strangler_ramp_down(ramp, ngx_http_strangler_aborted);
+
+    ngx_http_strangler_ramp_weights(call->split, ramp, n, &call->weights);
+    ngx_http_strangler_ramp_reason(call,
+                                   ramp->down == ngx_http_strangler_down_keep
+                                   ? "ramp aborted, weights kept"
+                                   : n ? "ramp aborted, it goes back"
+                                   : "ramp aborted");
 }
 
 

@@ -130,9 +130,13 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
         return;
     }
 
-    verdict = ngx_http_strangler_judge(split, ramp, &why);
+    verdict = ngx_http_strangler_roll_back;
 
-    if (verdict != ngx_http_strangler_roll_back
+    if (ramp->end == 0) {
+        verdict = ngx_http_strangler_judge(split, ramp, &why);
+    }
+
+    if ((verdict != ngx_http_strangler_roll_back || ramp->end)
         && (ngx_msec_int_t) (ngx_current_msec - p->due) < 0)
     {
         if (why.len == 0) {

@@ -45,6 +45,13 @@ typedef struct {
 } ngx_http_strangler_pair_t;
 
 
+/* down */
+
+ngx_uint_t ngx_http_strangler_ramp_down(ngx_http_strangler_ramp_t *ramp,
+    ngx_uint_t end);
+void ngx_http_strangler_ramp_why(ngx_http_strangler_ramp_t *ramp,
+    u_char *text, size_t len);
+
 /* step */
 
 ngx_int_t ngx_http_strangler_step_start(ngx_http_strangler_split_t *split,

@@ -12,6 +12,8 @@
 #include "ngx_http_strangler_files.h"
 
 
+static ngx_int_t ngx_http_strangler_decode_down(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_ramp_t *ramp);
 static void ngx_http_strangler_show_ramp_why(
     ngx_http_strangler_split_t *split, ngx_http_strangler_table_t *table,
     ngx_http_strangler_out_t *out);
@@ -22,6 +24,11 @@ static void ngx_http_strangler_show_ramp_weights(
 
 static const char  *ngx_http_strangler_ramp_states[] = {
     "", "running", "paused", "done", "rolled-back", "aborted"
+};
+
+
+const char *const  ngx_http_strangler_downs[] = {
+    "snap", "release", "keep", NULL
 };
 
 
@@ -46,6 +53,10 @@ ngx_http_strangler_encode_ramp(ngx_http_strangler_sh_t *sh,
     }
 
     *p++ = LF;
+
+    if (ramp->down || ramp->end) {
+        p = ngx_slprintf(p, end, "down %uD %uD\n", ramp->down, ramp->end);
+    }
 
     return p;
 }
@@ -132,6 +143,37 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
         ramp->to[i] = (uint16_t) to;
     }
 
+    if (ngx_http_strangler_line_end(t) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_strangler_decode_down(t, ramp);
+}
+
+
+/* a line of its own, which need not be there */
+
+static ngx_int_t
+ngx_http_strangler_decode_down(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_ramp_t *ramp)
+{
+    uint64_t  down, end;
+
+    if (ngx_http_strangler_expect(t, "down") != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_strangler_number(t, &down) != NGX_OK
+        || ngx_http_strangler_number(t, &end) != NGX_OK
+        || down > ngx_http_strangler_down_keep
+        || end > ngx_http_strangler_aborted)
+    {
+        return NGX_ERROR;
+    }
+
+    ramp->down = (uint32_t) down;
+    ramp->end = (uint32_t) end;
+
     return ngx_http_strangler_line_end(t);
 }
 
@@ -150,9 +192,12 @@ ngx_http_strangler_show_ramp(ngx_http_strangler_split_t *split,
     }
 
     ngx_http_strangler_out(out, ",\"ramp\":{\"state\":\"%s\",\"step\":%uD,"
-                           "\"of\":%uD,",
+                           "\"of\":%uD,\"down\":\"%s\","
+                           "\"going_back\":%s,",
                            ngx_http_strangler_ramp_states[ramp->state],
-                           ramp->n, ramp->of);
+                           ramp->n, ramp->of,
+                           ngx_http_strangler_downs[ramp->down],
+                           ramp->end && ramp->n ? "true" : "false");
 
     ngx_http_strangler_show_ramp_why(split, table, out);
 
@@ -205,6 +250,12 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
     case ngx_http_strangler_running:
 
+        if (ramp->end) {
+            verdict = ngx_http_strangler_roll_back;
+            text = NULL;
+            break;
+        }
+
         if (p->generation == table->record[0].generation && p->why_len) {
             verdict = p->verdict;
             text = NULL;
@@ -233,7 +284,9 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
     len = 0;
 
-    if (text == NULL && ramp->state == ngx_http_strangler_running) {
+    if (text == NULL && ramp->state == ngx_http_strangler_running
+        && ramp->end == 0)
+    {
         len = ngx_min(p->why_len, sizeof(why));
         ngx_memcpy(why, p->why, len);
 

@@ -87,6 +87,13 @@ typedef enum {
 } ngx_http_strangler_ramp_e;
 
 
+typedef enum {
+    ngx_http_strangler_down_snap = 0,
+    ngx_http_strangler_down_release,
+    ngx_http_strangler_down_keep
+} ngx_http_strangler_down_e;
+
+
 /* a ramp; weights are by number in the segment's names; limits are 0: none */
 
 typedef struct {
@@ -100,6 +107,8 @@ typedef struct {
     uint32_t                        latency_ratio;  /* per thousand */
     uint32_t                        quantile;       /* per million */
     uint32_t                        requests;
+    uint32_t                        down;       /* how it goes back */
+    uint32_t                        end;        /* state, on the way back */
     uint32_t                        arms;       /* bit per name */
     uint16_t                        from[NGX_HTTP_STRANGLER_NAMES];
     uint16_t                        to[NGX_HTTP_STRANGLER_NAMES];

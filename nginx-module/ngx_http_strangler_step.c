@@ -32,6 +32,9 @@ static ngx_int_t ngx_http_strangler_step_prepare(
     ngx_http_strangler_why_t *why);
 static void ngx_http_strangler_step_table(ngx_http_strangler_job_t *job,
     ngx_uint_t verdict, ngx_http_strangler_why_t *why);
+static size_t ngx_http_strangler_step_back(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_ramp_t *ramp, ngx_http_strangler_why_t *why,
+    ngx_http_strangler_weights_t *weights, u_char *text);
 static ngx_int_t ngx_http_strangler_step_write(ngx_http_strangler_job_t *job);
 static void ngx_http_strangler_step_task(void *data, ngx_log_t *log);
 static void ngx_http_strangler_step_end(ngx_http_strangler_job_t *job);
@@ -141,15 +144,8 @@ ngx_http_strangler_step_table(ngx_http_strangler_job_t *job,
     ngx_str_set(&by, "ramp");
 
     if (verdict == ngx_http_strangler_roll_back) {
-        ramp.state = ngx_http_strangler_rolled_back;
-        ramp.why_len = (u_char) why->len;
-        ngx_memcpy(ramp.why, why->text, why->len);
-
-        ngx_http_strangler_ramp_weights(split, &ramp, 0, &weights);
-
-        reason.len = ngx_snprintf(text, sizeof(text), "ramp rolled back: %*s",
-                                  why->len, why->text)
-                     - text;
+        reason.len = ngx_http_strangler_step_back(split, &ramp, why, &weights,
+                                                  text);
 
     } else if (ramp.n < ramp.of) {
         ramp.n++;
@@ -177,6 +173,40 @@ ngx_http_strangler_step_table(ngx_http_strangler_job_t *job,
 
     ngx_log_error(level, ngx_cycle->log, 0, "split \"%V\": %V", &split->name,
                   &reason);
+}
+
+
+/* the length of the reason, which has room for REASON_LEN bytes */
+
+static size_t
+ngx_http_strangler_step_back(ngx_http_strangler_split_t *split,
+    ngx_http_strangler_ramp_t *ramp, ngx_http_strangler_why_t *why,
+    ngx_http_strangler_weights_t *weights, u_char *text)
+{
+    char        *what;
+    u_char      *p, *end;
+    ngx_uint_t   n;
+
+    if (ramp->end == 0) {
+        ngx_http_strangler_ramp_why(ramp, why->text, why->len);
+    }
+
+    n = ngx_http_strangler_ramp_down(ramp, ramp->end ? ramp->end
+                                            : ngx_http_strangler_rolled_back);
+    ngx_http_strangler_ramp_weights(split, ramp, n, weights);
+
+    what = ramp->state == ngx_http_strangler_running
+           ? "ramp goes back"
+           : ramp->down == ngx_http_strangler_down_keep
+           ? "ramp ended, weights kept"
+           : ramp->state == ngx_http_strangler_rolled_back
+           ? "ramp rolled back" : "ramp aborted";
+
+    end = text + NGX_HTTP_STRANGLER_REASON_LEN;
+    p = ngx_slprintf(text, end, "%s: ", what);
+
+    return ngx_slprintf(p, end, "%*s", (size_t) ramp->why_len, ramp->why)
+           - text;
 }
 
 
