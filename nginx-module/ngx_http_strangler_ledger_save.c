@@ -68,7 +68,7 @@ ngx_http_strangler_ledger_tick(ngx_http_strangler_split_t *split)
 
     *(ngx_http_strangler_split_t **) split->save_task->ctx = split;
 
-    if (ngx_thread_task_post(split->thread_pool, split->save_task) == NGX_OK) {
+    if (ngx_http_strangler_task_post(split, split->save_task) == NGX_OK) {
         split->saving = 1;
 
     } else {
@@ -97,7 +97,9 @@ ngx_http_strangler_save_done(ngx_event_t *ev)
 {
     ngx_http_strangler_split_t *split = ev->data;
 
-    split->saving = 0;
+    if (ngx_http_strangler_task_done(ev) == NGX_OK) {
+        split->saving = 0;
+    }
 }
 
 #endif
