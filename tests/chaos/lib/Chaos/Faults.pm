@@ -36,6 +36,10 @@ our %table = (
         . $_[0]->pick(0.3, 1)) } },
     'net-delay' => { do => sub { _net($_[0], 'delay 0.7 '
         . $_[0]->random(0.4)) } },
+    'net-narrow' => { do => sub { _net($_[0], 'narrow 0.7 '
+        . int(2000 + $_[0]->random(50000))) } },
+    'net-linger' => { do => sub { _net($_[0], 'linger 0.7 '
+        . (0.5 + $_[0]->random(3))) } },
     'net-slice' => { do => sub { _net($_[0], 'slice 0.7') } },
     'net-freeze' => { often => 2, do => sub { _net($_[0], 'freeze '
         . $_[0]->pick(0.4, 1) . ' ' . $_[0]->pick(qw(up down both))) } },

@@ -2,7 +2,7 @@ package Chaos::Proxy;
 
 # Copyright (C) Ficus authors
 #
-# A TCP proxy on loopback that delays, holds up, loses and cuts.
+# A TCP proxy on loopback that delays, slows, holds up, loses and cuts.
 #
 #     Chaos::Proxy::serve($port, $to, $control, $seed);   never returns
 #     Chaos::Proxy::tell($control, 'delay 0.5 0.2');
@@ -13,6 +13,8 @@ package Chaos::Proxy;
 #
 #     delay SHARE SECONDS     all that passes
 #     slice SHARE             a few bytes at a time
+#     narrow SHARE BYTES      so many a second, each way
+#     linger SHARE SECONDS    who is left is told so late that the other closed
 #     freeze SHARE WAY        nothing passes until `clear', then all does
 #     hole SHARE WAY          nothing passes, and the connection ends at `clear'
 #     cut SHARE               those of now end at once
@@ -25,7 +27,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use List::Util qw(min);
+use List::Util qw(max min);
 use Socket qw(SOCK_DGRAM IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
@@ -115,8 +117,8 @@ sub poison {
     return if rand() >= $share;
 
     for my $end ($up, $up->{peer}) {
-        if ($kind eq 'delay') {
-            $end->{delay} = $argument;
+        if ($kind =~ /^(?:delay|narrow|linger)$/) {
+            $end->{$kind} = $argument;
         } elsif ($kind eq 'slice') {
             $end->{slice} = 1;
         } elsif ($argument eq 'both' || $argument eq $end->{way}) {
@@ -136,7 +138,7 @@ sub obey {
 
         for my $end (map { $ends{$_} } sort keys %ends) {
             end($end) if $end->{lost};
-            delete @$end{qw(delay slice freeze hole)};
+            delete @$end{qw(delay slice narrow linger freeze hole)};
         }
     } elsif ($command eq 'cut') {
         end($_) for grep { rand() < $share } @ups;
@@ -152,7 +154,7 @@ sub obey {
 sub readable {
     my ($end) = @_;
 
-    return !$end->{freeze} && $end->{bytes} < $most;
+    return !$end->{freeze} && !$end->{closed} && $end->{bytes} < $most;
 }
 
 
@@ -177,7 +179,7 @@ sub take {
         return end($end);
     }
 
-    return end($end) if $n == 0;
+    return leave($end) if $n == 0;
 
     if ($end->{hole}) {
         $end->{lost} = 1;
@@ -185,17 +187,32 @@ sub take {
     }
 
     my $due = time + ($end->{delay} // 0);
-    my $size = $end->{slice} ? 7 : length $bytes;
+    my $size = $end->{slice} ? 7 : $end->{narrow} ? 512 : length $bytes;
 
     # a stream of small pieces, but not for a whole day
     $size = 1 + int(length($bytes) / 50) if $size * 50 < length $bytes;
+    $due = max($due, $end->{free} // 0) if $end->{narrow};
 
     while (length $bytes) {
         push @{$end->{queue}}, [ $due, substr $bytes, 0, $size, '' ];
         $due += 0.001 if $end->{slice};
+        $due += $size / $end->{narrow} if $end->{narrow};
     }
 
+    $end->{free} = $due;
     $end->{bytes} += $n;
+}
+
+
+# What is on its way still arrives, if there is time.
+
+sub leave {
+    my ($end) = @_;
+
+    return end($end) if !$end->{linger};
+
+    $end->{closed} = 1;
+    push @{$end->{queue}}, [ time + $end->{linger}, undef ];
 }
 
 
@@ -205,6 +222,8 @@ sub deliver {
     my $queue = $end->{queue};
 
     while (@$queue && !$end->{freeze} && $queue->[0][0] <= time) {
+        return end($end) if !defined $queue->[0][1];
+
         my $n = syswrite $end->{peer}{socket}, $queue->[0][1];
 
         if (!defined $n) {
