@@ -358,6 +358,53 @@ START_TEST(test_later_by_many)
 END_TEST
 
 
+/* as users v1 and v2 do it: one stops while the other is used */
+
+static void *
+come_and_go(void *data)
+{
+    int           i;
+    char          id[32];
+    fig_op_t      op;
+    fig_store_t  *other;
+
+    for (i = 0; i < ROUNDS; i++) {
+        ck_assert_int_eq(fig_store_open(&conf, collections, &other), FIG_OK);
+        (void) snprintf(id, sizeof(id), "visit%d", i);
+        op = op_raise(id, 1, "later");
+        fig_store_write_later(other, &op, 1);
+        fig_store_close(other);
+    }
+
+    return data;
+}
+
+
+START_TEST(test_closed_beside_others)
+{
+    int        i;
+    char       id[32];
+    pthread_t  visitor;
+
+    store_setup(_i);
+
+    ck_assert_int_eq(op_write(op_put("n", 0, NULL, NULL, "0")), FIG_OK);
+    ck_assert_int_eq(pthread_create(&visitor, NULL, come_and_go, NULL), 0);
+    threads(count);
+    ck_assert_int_eq(pthread_join(visitor, NULL), 0);
+
+    ck_assert_uint_eq(doc_ver("n"), THREADS * ROUNDS + 1);
+
+    for (i = 0; i < ROUNDS; i++) {
+        (void) snprintf(id, sizeof(id), "visit%d", i);
+        ck_assert_uint_eq(doc_ver(id), 1);
+    }
+
+    store_teardown();
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
@@ -369,6 +416,7 @@ add(TCase *tc)
     tcase_add_loop_test(tc, test_later_is_written_by_close, 0, nbackends);
     tcase_add_loop_test(tc, test_later_is_bounded, 0, nbackends);
     tcase_add_loop_test(tc, test_later_by_many, 0, nbackends);
+    tcase_add_loop_test(tc, test_closed_beside_others, 0, nbackends);
 }
 
 
