@@ -54,7 +54,7 @@ handle(void *data, fig_request_t *request, fig_response_t *response)
         wait_at_gate();
 
     } else if (fig_str_eq(path, FIG_STR("/slow"))) {
-        (void) poll(NULL, 0, 20);
+        (void) poll(NULL, 0, 50);
 
     } else {
         tell(request, response);

@@ -23,7 +23,7 @@
 /*
  * Paths: /big, SERVER_BIG bytes ('a' + i % 23); /empty, 204; /same, 304;
  * /headers, more than there may be; /wait, until the gate is open; /slow, after
- * 20 ms; any other tells its path and the length of its body.  /vital is that.
+ * 50 ms; any other tells its path and the length of its body.  /vital is that.
  */
 
 extern fig_fcgi_t       *server;

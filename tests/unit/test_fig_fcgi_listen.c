@@ -8,6 +8,7 @@
 
 
 #include "fcgi_server.h"
+#include "fig_metrics.h"
 #include "unit.h"
 #include <arpa/inet.h>
 #include <poll.h>
@@ -310,6 +311,24 @@ START_TEST(test_slow_handler)
 END_TEST
 
 
+static bool
+connections(const char *count)
+{
+    bool       found;
+    fig_buf_t  out, line;
+
+    fig_buf_init(&out, 1048576);
+    fig_buf_init(&line, 1024);
+    fig_metrics_write(&out);
+    fig_buf_printf(&line, "\nficus_connections %s\n", count);
+    found = strstr(out.data, line.data) != NULL;
+    fig_buf_clear(&line);
+    fig_buf_clear(&out);
+
+    return found;
+}
+
+
 START_TEST(test_max_connections)
 {
     int            i;
@@ -341,6 +360,12 @@ START_TEST(test_max_connections)
         fd[i] = server_client();
     }
 
+    for (i = 0; i < 400 && !connections("4"); i++) {
+        (void) poll(NULL, 0, 5);
+    }
+
+    (void) poll(NULL, 0, 20);
+    ck_assert(connections("4"));
     server_gets(fd[0], 200);
     server_gets(fd[1], 200);
 
