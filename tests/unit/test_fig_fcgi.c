@@ -254,7 +254,7 @@ END_TEST
 
 START_TEST(test_no_reader)
 {
-    int            fd, other;
+    int            i, fd, other;
     fig_buf_t      bytes;
     fcgi_answer_t  answer;
 
@@ -267,6 +267,10 @@ START_TEST(test_no_reader)
     fcgi_request(&bytes, 1, "GET", "/big", NULL, 0);
     fd = server_client();
     fcgi_send(fd, &bytes);
+
+    for (i = 0; i < 2000 && atomic_load(&server_handled) == 0; i++) {
+        (void) poll(NULL, 0, 5);
+    }
 
     other = server_client();
     fcgi_exchange(other, 1, "GET", "/x", &answer);
