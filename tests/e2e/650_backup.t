@@ -229,6 +229,11 @@ copy("$backup/orders.db", "$dir/bad/orders.db", 4096 * 5);
 
 my @data = listing();
 
+($rc, $text) = ctl('backup', "$dir/cold");
+is($rc, 0, 'a backup of what does not run') or diag($text);
+is_deeply([ listing() ], \@data, 'leaves nothing beside it');
+is_deeply([ map { -s > 4096 } glob "$dir/cold/*.db" ], [ 1, 1 ], 'is made');
+
 for (
     [ "$dir/bad", 1, qr/corrupt|malformed/, 'a damaged backup' ],
     [ "$dir/none", 1, qr/no backup/, 'no backup' ],
