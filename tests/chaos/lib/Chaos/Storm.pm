@@ -19,7 +19,7 @@ use strict;
 use warnings;
 
 use JSON::PP;
-use List::Util qw(sum0);
+use List::Util qw(max min sum0);
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
 
@@ -235,7 +235,8 @@ sub _settle {
         last if !@wrong || now() > $healed + $patience;
 
         # who looks is not to keep those busy who are to be in step
-        sleep 0.1 + 2 * (now() - $asked);
+        sleep max(0.1, min(0.1 + 2 * (now() - $asked),
+            $healed + $patience - now()));
     }
 
     my $lag = now() - $healed;
