@@ -42,14 +42,14 @@ await text('.shares .title', /No request in the last minute|Counting/,
 const stop = traffic();
 
 await text('.shares .title', /All arms answer well/, 'requests, all is well');
-await text('.seen', /v1 (2\d|3\d)\.\d\d %, v2 (6\d|7\d)\.\d\d %/,
+await text('.seen', /v1 (2\d|3\d)\.\d\d\s%, v2 (6\d|7\d)\.\d\d\s%/,
     'the share seen is near the share set');
 
 for (const arm of ['v1', 'v2']) {
     const card = page.getByRole('article', { name: `Arm ${arm}` });
 
     for (const pattern of [/breaker closed/, /Requests\s*\d/,
-        /Errors\s*0\.0 %/, /p50\s*[\d.]+ ms/, /p99\s*[\d.]+ m?s/])
+        /Errors\s*0\.0\s%/, /p50\s*[\d.]+\sms/, /p99\s*[\d.]+\sm?s/])
     {
         await until(async () => pattern.test(await card.innerText()),
             `${arm}: ${pattern}`);
@@ -63,7 +63,7 @@ await until(async () => {
 
     return arms[0].requests > 20 && /^M.*L/.test(path);
 }, 'a curve is drawn');
-ok(/Latency in the last 5 minutes, now: v1 p99 [\d.]+ m?s/.test(await page
+ok(/Latency in the last 5 minutes, now: v1 p99 [\d.]+\sm?s/.test(await page
     .locator('.panel.times svg').getAttribute('aria-label')),
 'and said in words');
 await page.getByText('Latency as numbers').click();

@@ -83,7 +83,7 @@ await shows('.numbers', /80[\s\S]*20/, '... and the new shares');
 
 await page.getByRole('button', { name: 'Go back to generation 1',
     exact: true }).click();
-ok(/v1\s+80.00 %\s+100.00 %/.test(await dialog.innerText()),
+ok(/v1\s+80.00\s%\s+100.00\s%/.test(await dialog.innerText()),
     'the question has both weights');
 await dialog.getByLabel('Why').fill('all of it');
 await dialog.getByRole('button', { name: 'Go back' }).click();

@@ -42,7 +42,7 @@ ok(!(await page.content()).includes('s3cret'), '... and not on the page');
 
 await page.getByRole('button', { name: 'Forget token' }).click();
 await notice(/forgotten/, 'forgotten');
-await ask('75 %');
+await ask('10 %');
 await token.waitFor();
 ok(true, 'it is asked for again');
 await page.keyboard.press('Escape');

@@ -2,11 +2,12 @@
 //
 // Numbers and times as people read them.  A dash stands for what is not known.
 
+const SPACE = '\u00a0';         // where no line ends
 const DASH = '–';
 
 
 export function percent(value, digits = 2) {
-    return isNumber(value) ? `${value.toFixed(digits)} %` : DASH;
+    return isNumber(value) ? `${value.toFixed(digits)}${SPACE}%` : DASH;
 }
 
 
@@ -44,12 +45,12 @@ export function seconds(value) {
     }
 
     if (value >= 1) {
-        return `${value.toFixed(value >= 10 ? 0 : 1)} s`;
+        return `${value.toFixed(value >= 10 ? 0 : 1)}${SPACE}s`;
     }
 
     const ms = value * 1000;
 
-    return `${ms >= 10 || ms === 0 ? Math.round(ms) : ms.toFixed(1)} ms`;
+    return `${ms >= 10 || ms === 0 ? Math.round(ms) : ms.toFixed(1)}${SPACE}ms`;
 }
 
 

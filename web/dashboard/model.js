@@ -75,11 +75,22 @@ export function weightsOf(split, kind = 'configured') {
 }
 
 
-export function seenOf(split) {
+// What each arm did in the last minute, or in another window.
+
+export function seenOf(split, window) {
     const names = split.arms.map(({ name }) => name);
 
-    return model.series.get(split.name)?.seen(names)
+    return model.series.get(split.name)?.seen(names, window)
         ?? new Map(names.map((name) => [name, null]));
+}
+
+
+// With the weights that hold now.
+
+export function seenSinceChange(split) {
+    const window = model.series.get(split.name)?.sinceChange();
+
+    return { window, seen: seenOf(split, window) };
 }
 
 

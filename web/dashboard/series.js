@@ -9,15 +9,19 @@ export const SPAN = 300000;     // ms that are kept
 export const WINDOW = 10000;    // ms that a point of a curve looks back at
 export const MINUTE = 60000;
 
+const FEW_SECONDS = 3000;
+
 
 // The samples of one split, oldest first.  A sample is
-// { time, arms: Map(name -> { requests, failures, rescued, seconds }) }.
+// { time, generation, arms }, where arms is a Map from the name to
+// { requests, failures, rescued, seconds }.
 
 export class Series {
     samples = [];
 
     add(time, split, seconds) {
-        const sample = { time, arms: new Map() };
+        const sample = { time, generation: split.generation,
+            arms: new Map() };
 
         for (const arm of split.arms) {
             const { requests, failures, rescued } = arm;
@@ -81,6 +85,18 @@ export class Series {
         }
 
         return arms;
+    }
+
+    // How long the weights are what they are, in ms, a minute at most; a minute
+    // too when that is not long enough to tell anything.
+    sinceChange() {
+        const last = this.samples.at(-1);
+        const first = this.samples.find(({ generation }) =>
+            generation === last.generation);
+        const time = last.time - first.time;
+
+        return time >= FEW_SECONDS && first !== this.samples[0]
+            ? Math.min(time, MINUTE) : MINUTE;
     }
 
     // The points of a curve: [time, value or null].

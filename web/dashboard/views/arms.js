@@ -4,7 +4,7 @@
 
 import { el } from '../dom.js';
 import { count, percent, rate, ratio, seconds } from '../format.js';
-import { seenOf } from '../model.js';
+import { seenOf, seenSinceChange } from '../model.js';
 import { armClass, badge, fact, swatch } from './parts.js';
 
 const BREAKER = {
@@ -17,16 +17,18 @@ const BREAKER = {
 
 export function arms(split) {
     const seen = seenOf(split);
+    const shares = seenSinceChange(split).seen;
 
     return el('section', { class: 'arms', 'data-key': 'arms',
         'aria-labelledby': 'arms-title' },
         el('h2', { id: 'arms-title', class: 'unseen' },
             'Arms, in the last minute'),
-        split.arms.map((arm) => card(split, arm, seen.get(arm.name))));
+        split.arms.map((arm) => card(split, arm,
+            seen.get(arm.name), shares.get(arm.name)?.share)));
 }
 
 
-function card(split, arm, seen) {
+function card(split, arm, seen, share) {
     return el('article', { class: `arm ${armClass(split, arm.name)}`,
         'data-key': arm.name, 'aria-label': `Arm ${arm.name}` },
         el('h3', {}, swatch(split, arm.name), arm.name, breaker(arm)),
@@ -38,7 +40,7 @@ function card(split, arm, seen) {
             fact('p99', seconds(seen?.p99)),
             fact('Set to', percent(arm.configured)),
             fact('In effect', percent(arm.effective)),
-            fact('Seen', percent(seen?.share)),
+            fact('Seen', percent(share)),
             arm.name !== split.baseline
                 && fact('Rescued', rescued(arm, seen))));
 }

@@ -7,7 +7,7 @@ import { el } from '../dom.js';
 import { model, weightsOf } from '../model.js';
 import { armClass, button, panel, swatch } from './parts.js';
 
-const PRESETS = [0, 1, 5, 10, 25, 50, 75, 100];
+const PRESETS = [0, 1, 5, 10, 25, 50, 100];
 
 
 export function editor(split) {

@@ -3,8 +3,9 @@
 // The most important of all: what share goes where, and whether that is well.
 
 import { el } from '../dom.js';
-import { ago, percent, when } from '../format.js';
-import { health, seenOf } from '../model.js';
+import { ago, duration, percent, when } from '../format.js';
+import { health, seenSinceChange } from '../model.js';
+import { MINUTE } from '../series.js';
 import { armClass, badge, button, swatch } from './parts.js';
 
 
@@ -67,7 +68,8 @@ function bar(split, label, share, kind = '') {
 
 
 function seenBar(split) {
-    const seen = seenOf(split);
+    const { window, seen } = seenSinceChange(split);
+    const time = window === MINUTE ? 'minute' : duration(window / 1000);
     const texts = split.arms.map(({ name }) =>
         `${name} ${percent(seen.get(name)?.share)}`);
     const any = [...seen.values()].some((counts) => counts?.requests > 0);
@@ -75,7 +77,7 @@ function seenBar(split) {
     return el('div', { class: 'seen' },
         bar(split, 'Share seen', ({ name }) => seen.get(name)?.share, 'thin'),
         el('p', { class: 'small' }, any
-            ? `Seen in the last minute: ${texts.join(', ')}`
+            ? `Seen in the last ${time}: ${texts.join(', ')}`
             : 'Nothing was seen in the last minute'));
 }
 
