@@ -16,7 +16,7 @@ const LOOKS = {
 };
 
 const DIALOGS = ['Review the change', 'Send everything to v1',
-    'Start a ramp', 'Go back to generation 1', 'Change …'];
+    'Start a ramp', 'Go back to generation 1', 'Set the share'];
 
 const stop = traffic();
 

@@ -36,7 +36,7 @@ function now(shadow) {
             fact('Started', count(shadow.started)),
             fact('Failed', count(shadow.failed)),
             fact('Dropped', dropped(shadow.dropped))),
-        button('Change …', 'shadow'));
+        button('Set the share …', 'shadow'));
 }
 
 
