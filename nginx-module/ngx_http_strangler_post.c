@@ -52,7 +52,8 @@ static const char *const  ngx_http_strangler_ramp_names[] = {
 };
 
 static const char *const  ngx_http_strangler_guard_names[] = {
-    "max_error_ratio", "max_latency_ratio", "quantile", "min_requests", NULL
+    "max_error_ratio", "max_latency_ratio", "max_mismatch_ratio", "quantile",
+    "min_requests", NULL
 };
 
 
@@ -70,6 +71,10 @@ static const ngx_http_strangler_limit_t  ngx_http_strangler_guard_error = {
 
 static const ngx_http_strangler_limit_t  ngx_http_strangler_guard_latency = {
     "max_latency_ratio", 1, 1000, 1000, "must be from 1 to 1000"
+};
+
+static const ngx_http_strangler_limit_t  ngx_http_strangler_guard_mismatch = {
+    "max_mismatch_ratio", 0, 1, 1e6, "must be from 0 to 1"
 };
 
 static const ngx_http_strangler_limit_t  ngx_http_strangler_guard_quantile = {
@@ -220,6 +225,22 @@ ngx_http_strangler_ramp_guards(ngx_http_strangler_call_t *call,
         (void) ngx_http_strangler_ramp_number(call, guards,
                                            &ngx_http_strangler_guard_latency,
                                            &ramp->latency_ratio);
+    }
+
+    if (json_object_object_get_ex(guards, "max_mismatch_ratio", NULL)
+        && ngx_http_strangler_ramp_number(call, guards,
+                                          &ngx_http_strangler_guard_mismatch,
+                                          &n)
+           == NGX_OK)
+    {
+        ramp->mismatch_ratio = n + 1;
+
+        if (call->split->shadow == NULL) {
+            ngx_str_set(&field, "max_mismatch_ratio");
+            ngx_http_strangler_value_error(call, &field, guards, "shadow",
+                                           "needs strangler_shadow in the "
+                                           "split");
+        }
     }
 
     if (json_object_object_get_ex(guards, "quantile", NULL)) {

@@ -19,7 +19,6 @@
 
 
 #define NGX_HTTP_STRANGLER_ALPHA  0.01
-#define NGX_HTTP_STRANGLER_UNIT   1e6
 #define NGX_HTTP_STRANGLER_HELD   10000     /* its number is another's now */
 
 
@@ -45,9 +44,6 @@ static ngx_uint_t ngx_http_strangler_quantile(const ngx_atomic_uint_t *to,
     const ngx_atomic_uint_t *from, double q, ngx_uint_t *n);
 static double ngx_http_strangler_above(const ngx_atomic_uint_t *to,
     const ngx_atomic_uint_t *from, ngx_uint_t bound);
-static double ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair);
-static void ngx_http_strangler_say(ngx_http_strangler_why_t *why,
-    const char *fmt, ...);
 
 
 static const char  *ngx_http_strangler_verdicts[] = {
@@ -191,13 +187,16 @@ ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
         w = split->sh->watch[split->arm[i].id];
 
         ngx_http_strangler_counters(split, i, &w->seen, w->seen_bound);
+        ngx_http_strangler_compared(split, i, &w->seen_diff);
 
         w->step = w->seen;
 
         if (first) {
             w->start = w->seen;
+            w->start_diff = w->seen_diff;
             w->errors = 0;
             w->latency = 0;
+            w->mismatch = 0;
 
             ngx_memcpy(w->start_bound, w->seen_bound, sizeof(w->seen_bound));
         }
@@ -266,6 +265,7 @@ ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
     for (i = 0; i < split->narms; i++) {
         w = split->sh->watch[split->arm[i].id];
         ngx_http_strangler_counters(split, i, &w->seen, w->seen_bound);
+        ngx_http_strangler_compared(split, i, &w->seen_diff);
     }
 
     return worst;
@@ -300,10 +300,16 @@ ngx_http_strangler_judge_arm(ngx_http_strangler_split_t *split,
     ngx_http_strangler_counters(split, split->baseline, &pair.base_now,
                                 pair.base_bound);
 
+    ngx_http_strangler_compared(split, arm, &pair.compared);
+
     worst = ngx_http_strangler_judge_errors(&pair, why);
 
     if (worst != ngx_http_strangler_roll_back) {
         worst = ngx_max(worst, ngx_http_strangler_judge_latency(&pair, why));
+    }
+
+    if (worst != ngx_http_strangler_roll_back) {
+        worst = ngx_max(worst, ngx_http_strangler_judge_mismatch(&pair, why));
     }
 
     if (worst == ngx_http_strangler_roll_back) {
@@ -454,12 +460,12 @@ ngx_http_strangler_judge_latency(ngx_http_strangler_pair_t *pair,
 }
 
 
-/* two tests for each arm share the chance of a false alarm */
+/* three tests for each arm share the chance of a false alarm */
 
-static double
+double
 ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair)
 {
-    return log(2 * (double) pair->arms / NGX_HTTP_STRANGLER_ALPHA);
+    return log(3 * (double) pair->arms / NGX_HTTP_STRANGLER_ALPHA);
 }
 
 
@@ -509,7 +515,7 @@ ngx_http_strangler_above(const ngx_atomic_uint_t *to,
 }
 
 
-static void
+void
 ngx_http_strangler_say(ngx_http_strangler_why_t *why, const char *fmt, ...)
 {
     va_list  args;

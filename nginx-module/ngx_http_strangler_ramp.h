@@ -15,6 +15,7 @@
 
 
 #define NGX_HTTP_STRANGLER_STEP_RETRY  1000
+#define NGX_HTTP_STRANGLER_UNIT        1e6
 
 
 typedef enum {
@@ -40,6 +41,7 @@ typedef struct {
     ngx_http_strangler_watch_t      *base;
     ngx_http_strangler_tries_t       arm_now;
     ngx_http_strangler_tries_t       base_now;
+    ngx_http_strangler_tries_t       compared;
     ngx_atomic_uint_t                arm_bound[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_atomic_uint_t                base_bound[NGX_HTTP_STRANGLER_BUCKETS];
 } ngx_http_strangler_pair_t;
@@ -51,6 +53,19 @@ ngx_uint_t ngx_http_strangler_ramp_down(ngx_http_strangler_ramp_t *ramp,
     ngx_uint_t end);
 void ngx_http_strangler_ramp_why(ngx_http_strangler_ramp_t *ramp,
     u_char *text, size_t len);
+
+/* ramp */
+
+double ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair);
+void ngx_http_strangler_say(ngx_http_strangler_why_t *why, const char *fmt,
+    ...);
+
+/* mismatch */
+
+void ngx_http_strangler_compared(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_tries_t *tries);
+ngx_uint_t ngx_http_strangler_judge_mismatch(ngx_http_strangler_pair_t *pair,
+    ngx_http_strangler_why_t *why);
 
 /* step */
 

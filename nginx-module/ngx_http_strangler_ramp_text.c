@@ -39,9 +39,10 @@ ngx_http_strangler_encode_ramp(ngx_http_strangler_sh_t *sh,
     ngx_uint_t  i;
 
     p = ngx_slprintf(p, end, "ramp %uD %uL %uD %uD %uD %uD %uD %uD %uD %uD "
-                     "why=", ramp->state, ramp->id, ramp->step, ramp->every,
+                     "%uD why=", ramp->state, ramp->id, ramp->step, ramp->every,
                      ramp->n, ramp->of, ramp->error_ratio,
-                     ramp->latency_ratio, ramp->quantile, ramp->requests);
+                     ramp->latency_ratio, ramp->quantile, ramp->requests,
+                     ramp->mismatch_ratio);
     p = ngx_http_strangler_escape(p, end, ramp->why, ramp->why_len);
 
     for (i = 0; i < NGX_HTTP_STRANGLER_NAMES; i++) {
@@ -70,7 +71,7 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
 {
     u_char                     *eq, *colon, *last;
     uint64_t                    n;
-    uint32_t                   *field[9];
+    uint32_t                   *field[10];
     ngx_int_t                   from, to;
     ngx_str_t                   word;
     ngx_uint_t                  i;
@@ -87,8 +88,15 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
     field[6] = &ramp->latency_ratio;
     field[7] = &ramp->quantile;
     field[8] = &ramp->requests;
+    field[9] = &ramp->mismatch_ratio;
 
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 10; i++) {
+
+        /* earlier versions had not the last one */
+
+        if (i == 9 && ngx_strncmp(t->pos, " why=", 5) == 0) {
+            break;
+        }
 
         if (ngx_http_strangler_number(t, &n) != NGX_OK || n > 0xffffffff) {
             return NGX_ERROR;
@@ -223,6 +231,12 @@ ngx_http_strangler_show_ramp(ngx_http_strangler_split_t *split,
                                ramp->latency_ratio % 1000,
                                ramp->quantile / 1000000,
                                ramp->quantile % 1000000);
+    }
+
+    if (ramp->mismatch_ratio) {
+        ngx_http_strangler_out(out, ",\"max_mismatch_ratio\":%uD.%06uD",
+                               (ramp->mismatch_ratio - 1) / 1000000,
+                               (ramp->mismatch_ratio - 1) % 1000000);
     }
 
     ngx_http_strangler_out(out, "}}");

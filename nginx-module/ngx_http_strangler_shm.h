@@ -105,6 +105,7 @@ typedef struct {
     uint32_t                        of;
     uint32_t                        error_ratio;    /* 1 + per million */
     uint32_t                        latency_ratio;  /* per thousand */
+    uint32_t                        mismatch_ratio; /* 1 + per million */
     uint32_t                        quantile;       /* per million */
     uint32_t                        requests;
     uint32_t                        down;       /* how it goes back */
@@ -246,8 +247,11 @@ typedef struct {
     ngx_http_strangler_tries_t      seen;
     ngx_atomic_uint_t               start_bound[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_atomic_uint_t               seen_bound[NGX_HTTP_STRANGLER_BUCKETS];
+    ngx_http_strangler_tries_t      start_diff;     /* comparisons */
+    ngx_http_strangler_tries_t      seen_diff;
     int64_t                         errors;
     int64_t                         latency;
+    int64_t                         mismatch;
 } ngx_http_strangler_watch_t;
 
 
