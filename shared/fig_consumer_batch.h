@@ -192,10 +192,10 @@ fig_status_t fig_consumer_read(fig_consumer_t *consumer, uint64_t timeout);
 /*
  * fig_consumer_dead.c.  message, event: parks what is at fault; FIG_OK: that
  * is done, or there is nowhere to park; FIG_AGAIN, the store's trouble; event,
- * FIG_FULL: there are too many letters.  again:
- * tries the letters that are due.  redrive: tries one, with the source's state
- * where there is one; *why in the arena; FIG_INVALID: it failed again,
- * FIG_DECLINED: there is none, else the store's trouble.
+ * FIG_FULL: there are too many letters.  again: tries those that are due.
+ * redrive: tries one, with the source's state where there is one; *why in the
+ * arena; FIG_INVALID: it failed again, FIG_DECLINED: there is none, else the
+ * store's trouble.
  */
 
 fig_status_t fig_dead_message(fig_consumer_t *consumer,

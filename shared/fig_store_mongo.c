@@ -13,8 +13,13 @@
 
 #include "fig_store_mongo.h"
 #include "fig_log.h"
+#include "fig_metrics.h"
 #include <stdlib.h>
 #include <string.h>
+
+
+/* us between two tries to find the schema */
+#define MONGO_AGAIN  1000000
 
 
 static fig_status_t mongo_open(const fig_store_conf_t *conf,
@@ -24,6 +29,8 @@ static void mongo_close(void *self);
 static uint64_t mongo_base(void *self);
 static fig_status_t mongo_ping(void *self);
 
+static bool mongo_made(fig_mongo_t *store);
+static fig_status_t mongo_make(fig_mongo_t *store);
 static void mongo_configure(void);
 static fig_status_t mongo_connect(fig_mongo_t *store,
     const fig_store_conf_t *conf);
@@ -49,7 +56,6 @@ mongo_open(const fig_store_conf_t *conf, const char *where,
 {
     fig_mongo_t            *store;
     fig_status_t            status;
-    mongoc_client_t        *client;
     static pthread_once_t   once = PTHREAD_ONCE_INIT;
 
     *self = NULL;
@@ -64,12 +70,20 @@ mongo_open(const fig_store_conf_t *conf, const char *where,
     }
 
     store->collections = collections;
+    (void) pthread_mutex_init(&store->making, NULL);
+
     status = mongo_connect(store, conf);
 
     if (status == FIG_OK) {
-        client = fig_mongo_take(store);
-        status = client ? fig_mongo_schema(store, client) : FIG_ERROR;
-        fig_mongo_give(store, client);
+        status = mongo_make(store);
+    }
+
+    /* a server that is away is waited for, one that is wrong is not */
+
+    if (status == FIG_BUSY || status == FIG_UNKNOWN) {
+        fig_log_warn("store %s: is away; it is used as soon as it is there",
+                     store->name);
+        status = FIG_OK;
     }
 
     if (status != FIG_OK || fig_mongo_later_start(store) != FIG_OK) {
@@ -94,6 +108,7 @@ mongo_close(void *self)
         mongoc_client_pool_destroy(store->pool);
     }
 
+    (void) pthread_mutex_destroy(&store->making);
     free(store->database);
     free(store->name);
     free(store);
@@ -130,10 +145,70 @@ mongo_ping(void *self)
 }
 
 
+/* one thread tries, and not all the time: nobody else waits for it */
+
+static bool
+mongo_made(fig_mongo_t *store)
+{
+    fig_status_t  status;
+
+    if (atomic_load_explicit(&store->made, memory_order_acquire)) {
+        return true;
+    }
+
+    if (pthread_mutex_trylock(&store->making) != 0) {
+        return false;
+    }
+
+    status = FIG_BUSY;
+
+    if (atomic_load(&store->made)) {
+        status = FIG_OK;
+
+    } else if (fig_clock_us() >= store->next) {
+        status = mongo_make(store);
+    }
+
+    (void) pthread_mutex_unlock(&store->making);
+
+    return status == FIG_OK;
+}
+
+
+static fig_status_t
+mongo_make(fig_mongo_t *store)
+{
+    fig_status_t      status;
+    mongoc_client_t  *client;
+
+    client = mongoc_client_pool_pop(store->pool);
+
+    if (client == NULL) {
+        return FIG_BUSY;
+    }
+
+    status = fig_mongo_schema(store, client);
+    fig_mongo_give(store, client);
+
+    if (status == FIG_OK) {
+        atomic_store_explicit(&store->made, true, memory_order_release);
+        fig_mongo_works(store);
+    }
+
+    store->next = fig_clock_us() + MONGO_AGAIN;
+
+    return status;
+}
+
+
 mongoc_client_t *
 fig_mongo_take(fig_mongo_t *store)
 {
     mongoc_client_t  *client;
+
+    if (!mongo_made(store)) {
+        return NULL;
+    }
 
     client = mongoc_client_pool_pop(store->pool);
 

@@ -72,7 +72,10 @@ typedef struct {
 typedef struct {
     char                      *name;           /* for logs, no password */
     char                      *database;
-    uint64_t                   base;
+    uint64_t                   base;           /* when it is made */
+    atomic_bool                made;           /* the schema was read */
+    pthread_mutex_t            making;         /* who has it tries that */
+    uint64_t                   next;           /* us: not before */
     atomic_bool                away;           /* that it is was logged */
     mongoc_client_pool_t      *pool;
     fig_mongo_later_t          later;
@@ -90,7 +93,8 @@ mongoc_uri_t *fig_mongo_uri(const fig_store_conf_t *conf, char **name,
 
 
 /*
- * The schema.  Makes what is missing and reads the base.
+ * The schema.  Makes what is missing and reads the base.  FIG_BUSY,
+ * FIG_UNKNOWN: the server is away; else it is not one for us.
  */
 
 fig_status_t fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
@@ -98,7 +102,8 @@ fig_status_t fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
 
 
 /*
- * Clients.  take waits for the lock's timeout; NULL: none was given back.
+ * Clients.  take waits for the lock's timeout; NULL: none was given back, or
+ * the schema was not there when the store was opened, and still is not.
  */
 
 mongoc_client_t *fig_mongo_take(fig_mongo_t *store);

@@ -90,8 +90,7 @@ schema_read(fig_mongo_t *store, mongoc_client_t *client)
         status = schema_check(store, meta);
 
     } else if (mongoc_cursor_error(cursor, &error)) {
-        (void) fig_mongo_failed(store, &error, "cannot be used");
-        status = FIG_ERROR;
+        status = fig_mongo_failed(store, &error, "cannot be used");
 
     } else {
         status = FIG_DECLINED;
@@ -124,8 +123,7 @@ schema_free(fig_mongo_t *store, mongoc_client_t *client)
     mongoc_database_destroy(database);
 
     if (names == NULL) {
-        (void) fig_mongo_failed(store, &error, "cannot be used");
-        return FIG_ERROR;
+        return fig_mongo_failed(store, &error, "cannot be used");
     }
 
     status = FIG_OK;
@@ -168,8 +166,7 @@ schema_make(fig_mongo_t *store, mongoc_client_t *client)
     bson_destroy(&meta);
 
     if (!ok && error.code != MONGOC_ERROR_DUPLICATE_KEY) {
-        (void) fig_mongo_failed(store, &error, "cannot be used");
-        return FIG_ERROR;
+        return fig_mongo_failed(store, &error, "cannot be used");
     }
 
     return FIG_OK;
@@ -272,8 +269,7 @@ schema_index(fig_mongo_t *store, mongoc_client_t *client, const char *name,
     bson_destroy(&command);
 
     if (!ok) {
-        (void) fig_mongo_failed(store, &error, "its indexes cannot be made");
-        return FIG_ERROR;
+        return fig_mongo_failed(store, &error, "its indexes cannot be made");
     }
 
     return FIG_OK;

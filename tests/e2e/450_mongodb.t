@@ -86,6 +86,31 @@ $s->stop;
 $s->start;
 is($s->get('/api/users/ann')->{status}, 200, 'a second run finds the data');
 
+
+# All of it starts without the server, too, and waits for it.
+
+SKIP: {
+    skip 'not our server', 7 if !$m->ours;
+
+    $s->stop;
+    $m->kill;
+    $s->start;
+
+    is($s->get('/api/users/ann')->{status}, 503, 'no server at the start');
+    $r = $s->worker('orders', '/readyz');
+    is($r->{status}, 503, 'not ready');
+    like($r->{json}{checks}{store}, qr/\S/, 'since there is no store');
+    is($s->worker('orders', '/healthz')->{status}, 200, 'but it lives');
+
+    $m->start;
+    ok(wait_for(20, sub { $s->get('/api/users/ann')->{status} == 200 }),
+        'there is one');
+    is($s->request('PATCH', '/api/users/ann',
+        json => { deliveryAddress => 'here again' })->{status}, 200, 'a change');
+    ok(wait_for(20, sub { order()->{deliveryAddress} eq 'here again' }),
+        'reaches the order');
+}
+
 $s->done;
 
 

@@ -326,13 +326,36 @@ START_TEST(test_server_is_away)
     ck_assert_msg(lines == 1 && strstr(log, server.address) != NULL, "%s", log);
     free(log);
 
+    /* who starts now waits for it */
+
+    unit_capture(STDERR_FILENO);
     start = fig_clock_us();
-    ck_assert_int_eq(fig_store_open(&conf, collections, &second), FIG_ERROR);
+    ck_assert_int_eq(fig_store_open(&conf, collections, &second), FIG_OK);
     ck_assert_uint_lt(fig_clock_us() - start, LATE);
+
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(fig_store_ping(second), FIG_BUSY);
+        ck_assert_int_eq(fig_store_write(second, &op, 1), FIG_BUSY);
+    }
+
+    ck_assert_uint_lt(fig_clock_us() - start, 2 * LATE);
+    log = unit_captured();
+    ck_assert_ptr_nonnull(strstr(log, "is away; it is used as soon as"));
+    free(log);
 
     unit_capture(STDERR_FILENO);
     mongo_start(&server);
     comes_back();
+
+    for (i = 0; i < 400 && fig_store_ping(second) != FIG_OK; i++) {
+        (void) usleep(20000);
+    }
+
+    op = op_put("late", 0, NULL, NULL, "1");
+    ck_assert_int_eq(fig_store_write(second, &op, 1), FIG_OK);
+    ck_assert_int_eq(op.status, FIG_OK);
+    fig_store_close(second);
+
     log = unit_captured();
     ck_assert_ptr_nonnull(strstr(log, "can be used again"));
     free(log);

@@ -141,7 +141,8 @@ run_worker_command(const run_conf_t *conf, const run_service_t *service,
 /*
  * By the way that requests go, but not before there is something to go to,
  * which nginx would call critical.  A worker serves without the broker, too,
- * but when that is ours it should be there in a moment.
+ * but when that is ours it should be there in a moment.  A database server may
+ * be away: the worker waits for it, answers 503 and is nobody's to start again.
  */
 
 static bool
@@ -160,7 +161,8 @@ run_worker_ready(const run_conf_t *conf, const run_service_t *service)
 
     whole = conf->own_nats && run_now() - service->started < RUN_WHOLE;
 
-    (void) snprintf(path, sizeof(path), "/workers/%s/readyz", service->name);
+    (void) snprintf(path, sizeof(path), "/workers/%s/%s", service->name,
+                    conf->store[0] != '\0' && !whole ? "healthz" : "readyz");
 
     return run_http_ok(conf->admin_port, path,
                        whole ? "\"status\":\"ok\"" : NULL);
