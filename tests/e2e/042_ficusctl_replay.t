@@ -144,6 +144,13 @@ is_deeply([ sort map { $_->{key} } @{$told->{moving}} ],
         grep { $before[$_] ne $after[$_] } 0 .. $#keyed ],
     'its own format: cookies and headers, too');
 
+$s->run->write('shadow.log', "GET /api/users/u1 <->\n"
+    . "GET /api/users/u2 <1>\nGET /api/users/u3 <->\n");
+$told = replay("$dir/shadow.log", '--weights=v1=60,v2=40', '--format',
+    '$request_method $uri <$strangler_users_shadow>');
+is_deeply([ @{$told->{requests}}{qw(read keyed elsewhere)} ], [ 3, 2, 1 ],
+    'a shadow is no request');
+
 $told = replay("$dir/combined.log", '--weights=v1=60,v2=40', '--key',
     '^/api/users/u(\d+)$');
 is($told->{keys}{seen}, scalar @path, '--key: what it captures');

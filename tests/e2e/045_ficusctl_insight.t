@@ -76,6 +76,7 @@ http {
     upstream users {
         strangler zone=users:512k;
         strangler_breaker failures=3 open=1h;
+        strangler_shadow;
         strangler_key \$arg_id;
         arm v1=users_v1 weight=40 baseline;
         arm v2=dead;
@@ -105,9 +106,6 @@ http {
             if (\$request_method = DELETE) { return 200 '{}'; }
             return 200 '$diff';
         }
-        location = /api/v1/splits/users/shadow {
-            return 200 '{"name":"users","shadow":{"share":12.5,"in_flight":1,"started":7,"compared":5,"mismatched":2,"failed":1,"dropped":3}}';
-        }
         location = /api/v1/splits/users { return 200 '{"name":"users"}'; }
     }
 }
@@ -130,19 +128,29 @@ ctl(1, 'ledger', 'nobody');
 like($err, qr/^ficusctl: refused with 404: .*\n\z/, 'one line');
 
 
-# shadow and diff, of a gateway that has found something
+# shadow
+
+ctl(0, 'shadow', 'users');
+like($out, qr/^users  0\.00 % of requests go to the other arm, too$/m, 'shadow');
+ctl(0, 'shadow', 'users', '12.5');
+like($out, qr/^users  12\.50 % of requests/m, 'another share');
+like($out, qr/^  \d+ started, \d+ compared, \d+ differ, \d+ failed, \d+ dropped, \d+ in flight$/m,
+    'and what became of them');
+is(get($t->port(1), '/api/v1/splits/users')->{json}{shadow}{share}, 12.5,
+    'it is so');
+ctl(0, 'shadow', 'users', '0');
+ctl(1, 'shadow', 'users', '101');
+like($err, qr/^  share: .*, not 101$/m, 'too much');
+ctl(2, 'shadow', 'users', 'x');
+like($err, qr/"x" is no share/, 'no share');
+
+
+# diff, of a gateway that has found something
 
 my $fake = '--url=http://127.0.0.1:' . $t->port(4);
 
-ctl(0, $fake, 'shadow', 'users', '12.5');
-like($out, qr/^users  12\.50 % of requests go to the other arm, too$/m,
-    'the share');
-like($out, qr/^  7 started, 5 compared, 2 differ, 1 failed, 3 dropped, 1 in/m,
-    'what became of them');
 ctl(0, $fake, 'shadow', 'users');
 like($out, qr/^users has no shadow$/m, 'a gateway that has none');
-ctl(2, 'shadow', 'users', 'x');
-like($err, qr/"x" is no share/, 'no share');
 
 ctl(0, $fake, 'diff', 'users');
 like($out, qr/^users  200 compared since 2026-11-21T09:00:00Z, 5 differ, 2\.50 %$/m,

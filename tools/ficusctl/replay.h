@@ -43,6 +43,7 @@ typedef enum {
     CTL_ARGS,
     CTL_DECIDED,
     CTL_BUCKET,
+    CTL_SHADOW,
     CTL_SOURCE,
     CTL_ROLES = CTL_SOURCE + CTL_REPLAY_SOURCES
 } ctl_role_t;

@@ -115,6 +115,10 @@ ctl_format_role(ctl_format_t *format, fig_str_t name, const ctl_split_t *split)
         format->at[CTL_BUCKET] = n;
     }
 
+    if (ctl_format_is_of(name, split, "_shadow")) {
+        format->at[CTL_SHADOW] = n;
+    }
+
     for (i = 0; i < split->nsources; i++) {
         if (split->sources[i][0] == '$'
             && fig_str_eq(name, fig_str_from(split->sources[i] + 1)))

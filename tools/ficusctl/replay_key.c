@@ -60,7 +60,9 @@ ctl_replay_line(ctl_replay_t *replay, size_t len, ctl_line_t *line)
 
     decided = ctl_parts_value(&parts, CTL_DECIDED);
 
-    if (parts.format->at[CTL_DECIDED] != -1 && decided.len == 0) {
+    if ((parts.format->at[CTL_DECIDED] != -1 && decided.len == 0)
+        || ctl_parts_value(&parts, CTL_SHADOW).len > 0)
+    {
         line->kind = CTL_ELSEWHERE;
         return;
     }
