@@ -5,12 +5,14 @@
 
 
 /*
- * SQLite's store on a disk that is full, and how much of it the log takes.
+ * SQLite's store on a disk that is full, how much of it the log takes, and
+ * whether what is on it is sound.
  */
 
 
 #include "store_fixture.h"
 #include "unit.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -253,9 +255,62 @@ START_TEST(test_log_stays_small)
 END_TEST
 
 
+/* while it is in use, and it stays in use */
+
+START_TEST(test_check)
+{
+    int           fd;
+    char         *path, *log;
+    char          junk[4096];
+    fig_op_t      op;
+    struct stat   st;
+
+    store_setup(0);
+    path = directory_file("store.db");
+    ck_assert_int_eq(put_big(0, &op), FIG_OK);
+
+    ck_assert_int_eq(fig_store_check(path), FIG_OK);
+    ck_assert_int_eq(put_big(1, &op), FIG_OK);
+    fig_store_close(store);
+    store = NULL;
+
+    ck_assert_int_eq(fig_store_check(path), FIG_OK);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_gt(st.st_size, 20 * (off_t) sizeof(junk));
+
+    memset(junk, 0x5a, sizeof(junk));
+    fd = open(path, O_WRONLY);
+    ck_assert_int_ne(fd, -1);
+    ck_assert_int_eq(pwrite(fd, junk, sizeof(junk), st.st_size
+                                                    - 4 * (off_t) sizeof(junk)),
+                     (ssize_t) sizeof(junk));
+    (void) close(fd);
+
+    unit_capture(STDERR_FILENO);
+    ck_assert_int_eq(fig_store_check(path), FIG_ERROR);
+    log = unit_captured();
+    ck_assert_ptr_nonnull(strstr(log, path));
+    ck_assert_ptr_nonnull(strstr(log, "corrupt"));
+    free(log);
+
+    ck_assert_int_eq(unlink(path), 0);
+    unit_capture(STDERR_FILENO);
+    ck_assert_int_eq(fig_store_check(path), FIG_ERROR);
+    log = unit_captured();
+    ck_assert_ptr_nonnull(strstr(log, "there is none"));
+    free(log);
+    ck_assert_int_ne(access(path, F_OK), 0);
+
+    free(path);
+    store_teardown();
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
+    tcase_add_test(tc, test_check);
     tcase_add_test(tc, test_limit_of_file_size);
     tcase_add_test(tc, test_full_disk);
     tcase_add_loop_test(tc, test_log_stays_small, 0, 2);
