@@ -161,6 +161,9 @@ ngx_http_strangler_read_ledger(ngx_http_strangler_split_t *split,
         return;
     }
 
+    since = 0;
+    writer = 0;
+
     if (rc == NGX_OK) {
         t.pos = text;
         t.end = text + len;
