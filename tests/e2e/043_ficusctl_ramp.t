@@ -82,7 +82,14 @@ is(state()->{arms}[0]{configured}, 100, 'as it was before');
 ctl(0, 'ramp', 'users');
 like($out, qr/^  ramp aborted, /m, 'what it came to is shown on');
 
+ctl(0, @all, '--down=release');
+is(state()->{ramp}{down}, 'release', 'the way back');
+ctl(0, qw(ramp users abort --down keep));
+is(state()->{arms}[0]{configured}, 87.5, 'or another one');
+ctl(0, qw(p users 100));
+
 for (
+    [ 1, qr/down: /, @all, '--down=up' ],
     [ 2, qr/needs --to, --step and --every/, @start ],
     [ 2, qr/needs --to/, qw(ramp users start --step=1 --every=1) ],
     [ 2, qr/"v1" is not ARM=WEIGHT/, qw(ramp users start --to v1 --step=1
@@ -104,7 +111,7 @@ for (
 # history --verify
 
 ctl(0, qw(history users --verify));
-like($out, qr/^whole  5 records, of generation \d+ to \d+$/, 'whole');
+like($out, qr/^whole  8 records, of generation \d+ to \d+$/, 'whole');
 ctl(0, qw(--json history users --verify));
 ok(decode_json($out)->{verified}, '--json');
 

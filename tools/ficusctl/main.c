@@ -21,7 +21,7 @@
                              | 1u << CTL_OPT_LATENCY                          \
                              | 1u << CTL_OPT_MISMATCHES                       \
                              | 1u << CTL_OPT_QUANTILE                         \
-                             | 1u << CTL_OPT_REQUESTS)
+                             | 1u << CTL_OPT_REQUESTS | 1u << CTL_OPT_DOWN)
 
 
 static int ctl_run(const ctl_options_t *options, int argc, char **argv);

@@ -40,6 +40,7 @@ const ctl_extra_row_t  ctl_extras[CTL_EXTRAS] = {
     { "max-mismatch-ratio", "X", "ramp: answers that differ" },
     { "quantile", "Q", "ramp: of the latency" },
     { "min-requests", "N", "ramp: in each step" },
+    { "down", "WAY", "ramp: snap, release or keep" },
     { "verify", NULL, "history: whether it is whole" },
     { "forget", NULL, "diff: counts anew" },
     { "data", "DIR", "backup, restore: where the databases are" },

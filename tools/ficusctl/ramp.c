@@ -14,6 +14,7 @@ static int ctl_ramp_start(const ctl_options_t *options, const char *split);
 static json_object *ctl_ramp_body(const ctl_options_t *options);
 static bool ctl_ramp_number(const ctl_options_t *options, ctl_extra_t extra,
     const char *name, json_object *to);
+static void ctl_ramp_down(const ctl_options_t *options, json_object *body);
 static void ctl_ramp_weights(json_object *ramp, const char *name);
 
 
@@ -23,6 +24,7 @@ ctl_ramp(const ctl_options_t *options, int argc, char **argv)
     int           rc;
     char         *path;
     const char   *what;
+    json_object  *body;
     ctl_answer_t  answer;
 
     what = (argc > 1) ? argv[1] : "";
@@ -44,9 +46,11 @@ ctl_ramp(const ctl_options_t *options, int argc, char **argv)
         return CTL_USAGE;
     }
 
+    body = json_object_new_object();
+    ctl_ramp_down(options, body);
+
     path = ctl_path("splits/%s/ramp/%s", argv[0], what);
-    rc = ctl_call(options, "POST", path, json_object_new_object(), false,
-                  &answer);
+    rc = ctl_call(options, "POST", path, body, false, &answer);
 
     return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_ramp) : rc;
 }
@@ -121,6 +125,8 @@ ctl_ramp_body(const ctl_options_t *options)
         }
     }
 
+    ctl_ramp_down(options, body);
+
     return body;
 
 failed:
@@ -154,6 +160,22 @@ ctl_ramp_number(const ctl_options_t *options, ctl_extra_t extra,
     (void) json_object_object_add(to, name, number);
 
     return true;
+}
+
+
+/* how it goes back, which the server judges */
+
+static void
+ctl_ramp_down(const ctl_options_t *options, json_object *body)
+{
+    const char  *down;
+
+    down = options->extra[CTL_OPT_DOWN];
+
+    if (down != NULL) {
+        (void) json_object_object_add(body, "down",
+                                      json_object_new_string(down));
+    }
 }
 
 
