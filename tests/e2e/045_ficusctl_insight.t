@@ -58,9 +58,10 @@ my $diff = encode_json({
         fields => [
             { field => '$.email', kind => 'value', count => 4, noise => 0,
               verdict => 'difference', examples => [
-                { at => 'x', baseline => 'old', other => 'older', uri => '/o' },
-                { at => 'x', baseline => "a\@b\e[2J", other => 'A@b',
-                  uri => '/api/users/u1' } ] },
+                { at => 'x', baseline => "a\@b\e[2J", other => undef,
+                  uri => '/api/users/u1' },
+                { at => 'x', baseline => 'old', other => 'older', uri => '/o' }
+              ] },
             { field => '$.at', kind => 'value', count => 9, noise => 9,
               verdict => 'noise', examples => [
                 { at => 'x', baseline => 'noon', other => 'one', uri => '/n' }
@@ -159,7 +160,7 @@ like($out, qr/^  baseline against itself: 10 compared, 1 differ, 10\.00 %$/m,
     'the noise');
 like($out, qr/^  dropped: busy 3$/m, 'what was dropped');
 like($out, qr/^\/api\/users\/  150 compared, 5 differ, 3\.33 %$/m, 'a route');
-like($out, qr/^  difference +4  noise 0  value    \$\.email\n +baseline  a\@b\?\[2J\n +other     A\@b\n +uri       \/api\/users\/u1$/m,
+like($out, qr/^  difference +4  noise 0  value    \$\.email\n +baseline  a\@b\?\[2J\n +other     \(absent\)\n +uri       \/api\/users\/u1$/m,
     'a field, with its last example');
 like($out, qr/^  noise +9  noise 9  value    \$\.at$/m, 'and mere noise');
 unlike($out, qr/noon|\e/, 'without one');

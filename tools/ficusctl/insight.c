@@ -220,8 +220,10 @@ ctl_show_field(const ctl_options_t *options, json_object *field)
     examples = ctl_get_array(field, "examples");
     n = (examples != NULL) ? json_object_array_length(examples) : 0;
 
+    /* the newest is the first */
+
     if (real && n > 0) {
-        ctl_show_example(options, json_object_array_get_idx(examples, n - 1));
+        ctl_show_example(options, json_object_array_get_idx(examples, 0));
     }
 }
 
@@ -230,12 +232,22 @@ static void
 ctl_show_example(const ctl_options_t *options, json_object *example)
 {
     size_t                    i;
+    json_object              *value;
     static const char *const  names[] = { "baseline", "other", "uri" };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         printf("%13s%s%-8s%s  ", "", ctl_color(options, CTL_DIM), names[i],
                ctl_color(options, CTL_PLAIN));
-        ctl_text(ctl_get_text(example, names[i]));
+
+        if (json_object_object_get_ex(example, names[i], &value)
+            && value != NULL)
+        {
+            ctl_text(json_object_get_string(value));
+
+        } else {
+            fputs("(absent)", stdout);
+        }
+
         putchar('\n');
     }
 }
