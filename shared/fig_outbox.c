@@ -269,6 +269,11 @@ fig_outbox_check(void *data)
 
     (void) pthread_mutex_lock(&outbox->mutex);
     wrong = outbox->wrong;
+
+    if (wrong == NULL && fig_rows_count(outbox->rows, FIG_ROW_REFUSED) != 0) {
+        wrong = "has documents that are larger than the broker takes";
+    }
+
     (void) pthread_mutex_unlock(&outbox->mutex);
 
     return wrong;

@@ -232,7 +232,8 @@ static void
 fig_outbox_refuse(fig_outbox_t *outbox, fig_row_t *row)
 {
     fig_log_error("%s %s, version %llu, is larger than the bus takes and is "
-                  "not published", outbox->topic->name, row->key,
+                  "not published; raise the server's max_payload above the "
+                  "largest body", outbox->topic->name, row->key,
                   (unsigned long long) row->ver);
 
     fig_counter_add(outbox->refused, 1);

@@ -447,6 +447,8 @@ START_TEST(too_large)
     ck_assert_ptr_nonnull(at);
     ck_assert_ptr_null(strstr(at + 40, "is larger"));
     ck_assert_uint_eq(events_metric("ficus_outbox_refused_total"), 1);
+    ck_assert_str_eq(fig_outbox_check(outbox), "has documents that are larger "
+                     "than the broker takes");
     ck_assert_uint_eq(events_read(bus, 108, last), 100);
 
     /* until it gets smaller */
@@ -455,6 +457,7 @@ START_TEST(too_large)
     within(3000U, events_pending(store, &events_users) == 0);
     ck_assert_uint_eq(events_read(bus, 108, last), 101);
     ck_assert_uint_eq(last[7], 2);
+    ck_assert_ptr_null(fig_outbox_check(outbox));
 
     free(log);
     free(body);
