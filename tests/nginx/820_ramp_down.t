@@ -20,7 +20,7 @@ use Ficus::Run qw(wait_for);
 use Ficus::Split;
 
 my $t = Ficus::Run->new(allow => [ qr/exited on signal 9/ ]);
-my $nginx = Ficus::Nginx->new($t, <<'EOC');
+my $conf = <<'EOC';
 
 %%GLOBALS%%
 worker_processes 2;
@@ -47,6 +47,8 @@ http {
     %%ADMIN%%
 }
 EOC
+
+my $nginx = Ficus::Nginx->new($t, $conf);
 
 mkdir $t->dir . '/state';
 http_backend($t, 'v1', $t->port(2));
@@ -183,6 +185,10 @@ $nginx->kill;
 $nginx->start;
 is(now()->{going_back}, 1, 'kill -9: still on the way back');
 is(now()->{step}, $step, 'kill -9: the same step');
+$nginx->conf($conf =~ s/users:1m/users:2m/r);
+$nginx->reload;
+is(now()->{going_back}, 1, 'another size of the zone: on the way back');
+is(now()->{step}, $step, 'another size of the zone: the same step');
 post('resume');
 ok(is_state('aborted'), 'goes on to the end');
 is($users->configured, 'v1=100 v2=0', 'back');
