@@ -52,6 +52,14 @@ ngx_http_strangler_compare(ngx_http_strangler_differ_t *d,
 
     ngx_http_strangler_compare_headers(d, baseline, other);
 
+    if (!baseline->hashed && !other->hashed
+        && baseline->size == other->size
+        && (baseline->size == 0
+            || ngx_memcmp(baseline->body, other->body, other->size) == 0))
+    {
+        return NGX_OK;
+    }
+
     rc = NGX_DECLINED;
 
     if (baseline->json && other->json

@@ -493,32 +493,25 @@ ngx_http_strangler_judge_shadow(ngx_http_strangler_shadow_t *s,
     ngx_http_strangler_capture_t *baseline,
     ngx_http_strangler_capture_t *other, ngx_uint_t noise)
 {
-    ngx_pool_t                   *pool;
     ngx_uint_t                    arm;
     ngx_http_strangler_differ_t  *d;
 
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
-    if (pool == NULL) {
+    d = ngx_palloc(s->pool, sizeof(ngx_http_strangler_differ_t));
+    if (d == NULL) {
         return;
     }
 
-    d = ngx_palloc(pool, sizeof(ngx_http_strangler_differ_t));
+    d->pool = s->pool;
+    d->conf = s->split->shadow;
+    d->masked = 0;
+    d->len = 0;
+    d->n = 0;
 
-    if (d) {
-        d->pool = pool;
-        d->conf = s->split->shadow;
-        d->masked = 0;
-        d->len = 0;
-        d->n = 0;
+    arm = (s->arm == s->split->baseline) ? s->asked : s->arm;
 
-        arm = (s->arm == s->split->baseline) ? s->asked : s->arm;
-
-        if (ngx_http_strangler_compare(d, baseline, other) == NGX_OK) {
-            ngx_http_strangler_found(s, d, arm, noise);
-        }
+    if (ngx_http_strangler_compare(d, baseline, other) == NGX_OK) {
+        ngx_http_strangler_found(s, d, arm, noise);
     }
-
-    ngx_destroy_pool(pool);
 }
 
 
