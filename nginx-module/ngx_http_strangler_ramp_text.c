@@ -12,6 +12,8 @@
 #include "ngx_http_strangler_files.h"
 
 
+static ngx_int_t ngx_http_strangler_decode_numbers(
+    ngx_http_strangler_text_t *t, ngx_http_strangler_ramp_t *ramp);
 static ngx_int_t ngx_http_strangler_decode_down(ngx_http_strangler_text_t *t,
     ngx_http_strangler_ramp_t *ramp);
 static void ngx_http_strangler_show_ramp_why(
@@ -70,8 +72,6 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
     ngx_http_strangler_image_t *image)
 {
     u_char                     *eq, *colon, *last;
-    uint64_t                    n;
-    uint32_t                   *field[10];
     ngx_int_t                   from, to;
     ngx_str_t                   word;
     ngx_uint_t                  i;
@@ -79,37 +79,8 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
 
     ramp = &image->table.ramp;
 
-    field[0] = &ramp->state;
-    field[1] = &ramp->step;
-    field[2] = &ramp->every;
-    field[3] = &ramp->n;
-    field[4] = &ramp->of;
-    field[5] = &ramp->error_ratio;
-    field[6] = &ramp->latency_ratio;
-    field[7] = &ramp->quantile;
-    field[8] = &ramp->requests;
-    field[9] = &ramp->mismatch_ratio;
-
-    for (i = 0; i < 10; i++) {
-
-        /* earlier versions had not the last one */
-
-        if (i == 9 && ngx_strncmp(t->pos, " why=", 5) == 0) {
-            break;
-        }
-
-        if (ngx_http_strangler_number(t, &n) != NGX_OK || n > 0xffffffff) {
-            return NGX_ERROR;
-        }
-
-        *field[i] = (uint32_t) n;
-
-        if (i == 0 && ngx_http_strangler_number(t, &ramp->id) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ramp->state > ngx_http_strangler_aborted || ramp->of == 0
+    if (ngx_http_strangler_decode_numbers(t, ramp) != NGX_OK
+        || ramp->state > ngx_http_strangler_aborted || ramp->of == 0
         || ramp->n > ramp->of
         || ngx_http_strangler_escaped(t, "why=", ramp->why, &ramp->why_len,
                                       NGX_HTTP_STRANGLER_REASON_LEN)
@@ -156,6 +127,48 @@ ngx_http_strangler_decode_ramp(ngx_http_strangler_text_t *t,
     }
 
     return ngx_http_strangler_decode_down(t, ramp);
+}
+
+
+static ngx_int_t
+ngx_http_strangler_decode_numbers(ngx_http_strangler_text_t *t,
+    ngx_http_strangler_ramp_t *ramp)
+{
+    uint64_t     n;
+    uint32_t    *field[10];
+    ngx_uint_t   i;
+
+    field[0] = &ramp->state;
+    field[1] = &ramp->step;
+    field[2] = &ramp->every;
+    field[3] = &ramp->n;
+    field[4] = &ramp->of;
+    field[5] = &ramp->error_ratio;
+    field[6] = &ramp->latency_ratio;
+    field[7] = &ramp->quantile;
+    field[8] = &ramp->requests;
+    field[9] = &ramp->mismatch_ratio;
+
+    for (i = 0; i < 10; i++) {
+
+        /* earlier versions had not the last one */
+
+        if (i == 9 && ngx_strncmp(t->pos, " why=", 5) == 0) {
+            break;
+        }
+
+        if (ngx_http_strangler_number(t, &n) != NGX_OK || n > 0xffffffff) {
+            return NGX_ERROR;
+        }
+
+        *field[i] = (uint32_t) n;
+
+        if (i == 0 && ngx_http_strangler_number(t, &ramp->id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
