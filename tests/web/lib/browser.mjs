@@ -25,7 +25,7 @@ export const axe = require.resolve('axe-core/axe.min.js');
 const LIMIT = 30000;            // ms of any wait
 const problems = [];
 
-// What a gateway may not have; a browser tells of every 404.
+// What a split may not have; a browser tells of every 404.
 const OPTIONAL = /\/(diff|ledger)$/;
 
 const browser = await chromium.launch({
