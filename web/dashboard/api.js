@@ -7,8 +7,9 @@ const API = 'api/v1/';
 const LIMIT = 5000;             // ms; a change waits for the disk
 const LATER = 60000;            // ms until what is not there is asked again
 
-// The mode of fetch() stays the default, `cors': with another one the page's
-// policy of no referrer would make Origin `null', which the API refuses.
+// The mode of fetch() stays the default, `cors': with another one and the
+// page's policy of no referrer the Fetch standard has an Origin of `null',
+// which the API refuses.
 const OPTIONS = { credentials: 'omit', cache: 'no-store', redirect: 'error' };
 
 // Never leaves this variable: a reload of the page forgets it.
