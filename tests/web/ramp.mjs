@@ -23,6 +23,7 @@ is(await dialog.getByLabel('v2 to').inputValue(), '60', 'v2 has the rest');
 await shows('.plan', /3 steps, at least 30 min/, 'another plan');
 await dialog.getByLabel('Times as slow').fill('');
 await dialog.getByLabel('Requests a step').fill('50');
+await dialog.getByLabel('Answers that differ').fill('2.5');
 await dialog.getByLabel('Why').fill('slowly');
 await dialog.getByRole('button', { name: 'Start it' }).click();
 
@@ -34,9 +35,11 @@ const { ramp } = await split();
 is(JSON.stringify([ramp.of, ramp.points, ramp.every, ramp.to]),
     JSON.stringify([3, 25, 600, { v1: 40, v2: 60 }]), 'as it was asked for');
 is(JSON.stringify(ramp.guards),
-    JSON.stringify({ min_requests: 50, max_error_ratio: 0.01 }),
+    JSON.stringify({ min_requests: 50, max_error_ratio: 0.01,
+        max_mismatch_ratio: 0.025 }),
     'with its guards, without the one that was left empty');
 await shows('.panel.ramp', /running\s*step 1 of 3/, 'state and step');
+await shows('.panel.ramp', /2\.50\s% of the\s+answers differ/, 'the guard');
 await until(async () => {
     const { verdict, why } = (await split()).ramp;
     const text = await panel.innerText();

@@ -18,7 +18,7 @@ export async function startRamp() {
     const plan = el('p', { class: 'plan', role: 'status' });
     const fields = [...targets(split), ...pace(), plan,
         el('fieldset', {}, el('legend', {}, 'Guards, each may be left empty'),
-            guardFields()),
+            guardFields(split)),
         ...reasonFields()];
 
     for (const node of fields) {
@@ -76,13 +76,16 @@ function pace() {
 }
 
 
-function guardFields() {
+function guardFields({ shadow }) {
     return [
         field('Errors above the baseline, points', { name: 'errors',
             type: 'number', min: 0, max: 100, step: 0.01, value: 1 }),
         field('Times as slow as the baseline', { name: 'latency',
             type: 'number', min: 1, max: 1000, step: 0.1, value: 1.5 }),
         choice('Measured at', 'quantile', QUANTILES, '0.99'),
+        shadow && field('Answers that differ, per cent', {
+            name: 'mismatches', type: 'number', min: 0, max: 100,
+            step: 0.01 }, 'Counts what shadows compare; empty: no guard.'),
         field('Requests a step', { name: 'requests', type: 'number', min: 0,
             step: 1, value: 100 }),
     ];
@@ -121,6 +124,10 @@ function toRamp(split, answer) {
     if (answer.latency !== '') {
         guards.max_latency_ratio = Number(answer.latency);
         guards.quantile = Number(answer.quantile);
+    }
+
+    if (answer.mismatches) {
+        guards.max_mismatch_ratio = Number(answer.mismatches) / 100;
     }
 
     if (answer.requests !== '') {

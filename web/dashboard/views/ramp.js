@@ -55,6 +55,9 @@ function guards(all = {}) {
         all.max_latency_ratio !== undefined
             && `p${+(all.quantile * 100).toFixed(2)} at most `
             + `${all.max_latency_ratio} times the baseline’s`,
+        all.max_mismatch_ratio !== undefined
+            && `at most ${percent(all.max_mismatch_ratio * 100)} of the`
+                + ' answers differ',
         all.min_requests > 0 && `${all.min_requests} requests a step`,
     ];
 
