@@ -149,7 +149,9 @@ ctl_replay_formats(ctl_replay_t *replay, const char *text)
     (void) snprintf(name, sizeof(name), "%s", replay->split.name);
 
     for (i = 0; name[i] != '\0'; i++) {
-        name[i] = (name[i] == '-') ? '_' : name[i];
+        if (name[i] == '-') {
+            name[i] = '_';
+        }
     }
 
     if (asprintf(&replay->ficus, ctl_ficus, name, name, name) == -1) {

@@ -253,7 +253,11 @@ ctl_format_code(const char *p, size_t left, char *byte)
     }
 
     at = (*p != '\0') ? strchr(from, *p) : NULL;
-    *byte = (at != NULL) ? to[at - from] : *p;
+    *byte = *p;
+
+    if (at != NULL) {
+        *byte = to[at - from];
+    }
 
     return 1;
 }

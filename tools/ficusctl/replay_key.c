@@ -246,13 +246,16 @@ ctl_parts_captures(ctl_parts_t *parts)
 
         rc = pcre2_match(c->code, (PCRE2_SPTR) parts->path.data,
                          parts->path.len, 0, 0, c->match, NULL);
-        at = pcre2_get_ovector_pointer(c->match);
 
-        if (rc > (int) c->capture && at[2 * c->capture] != PCRE2_UNSET) {
-            parts->captured[c->source] = (fig_str_t) {
-                at[2 * c->capture + 1] - at[2 * c->capture],
-                parts->path.data + at[2 * c->capture]
-            };
+        if (rc <= (int) c->capture) {
+            continue;
+        }
+
+        at = pcre2_get_ovector_pointer(c->match) + 2 * (size_t) c->capture;
+
+        if (at[0] != PCRE2_UNSET) {
+            parts->captured[c->source].data = parts->path.data + at[0];
+            parts->captured[c->source].len = at[1] - at[0];
         }
     }
 }
