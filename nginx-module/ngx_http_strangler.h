@@ -300,6 +300,7 @@ struct ngx_http_strangler_main_conf_s {
     ngx_array_t                     zones;      /* of zone_t * */
     ngx_array_t                     pins;       /* ngx_str_t, constants */
     ngx_array_t                     apis;       /* locations, to warn of */
+    ngx_uint_t                      guarded;    /* any by strangler_api_guard */
     ngx_array_t                     routes;     /* ngx_str_t; the first: none */
     ngx_uint_t                      bucket_size;    /* of variables */
     ngx_uid_t                       user;

@@ -86,13 +86,17 @@ ngx_http_strangler_conf_api_guard(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_strangler_loc_conf_t *lcf = conf;
 
-    char  *rv;
+    char                            *rv;
+    ngx_http_strangler_main_conf_t  *mcf;
 
     rv = ngx_conf_set_flag_slot(cf, cmd, conf);
 
     if (rv != NGX_CONF_OK || !lcf->guard) {
         return rv;
     }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_strangler_module);
+    mcf->guarded = 1;
 
     return ngx_http_strangler_remember_api(cf, cmd, lcf) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;

@@ -379,12 +379,14 @@ ngx_http_strangler_init(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    if (mcf->guarded) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
 
-    *h = ngx_http_strangler_guard_handler;
+        *h = ngx_http_strangler_guard_handler;
+    }
 
     if (mcf->splits.nelts == 0) {
         return NGX_OK;
