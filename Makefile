@@ -218,8 +218,8 @@ $(BUILD)/nginx-asan: Makefile
 nginx: $(NGINX_OBJS)/Makefile $(if $(filter %/nginx-asan,$(NGINX)),$(BUILD)/nginx-asan)
 	+$(Q)$(NGINX_MAKE) $(if $(NGINX_BIN),,binary) modules
 	@cmp -s $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
-	|| { cp $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE) \
-	     && echo '  NGINX   $(MODULE)'; }
+	|| { cp $(NGINX_OBJS)/$(notdir $(MODULE)) $(MODULE).new \
+	     && mv $(MODULE).new $(MODULE) && echo '  NGINX   $(MODULE)'; }
 
 
 all: $(if $(wildcard nginx-module/config),nginx) $(LIBFIG) $(PROGRAMS)

@@ -136,8 +136,8 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
         && (ngx_msec_int_t) (ngx_current_msec - p->due) < 0)
     {
         if (why.len == 0) {
-            ngx_http_strangler_say(&why, "the step lasts %ui ms",
-                                   (ngx_uint_t) ramp->every);
+            ngx_http_strangler_say(&why, "the step lasts %.1f s",
+                                   (double) ramp->every / 1000);
         }
 
         verdict = ngx_http_strangler_wait_on;
