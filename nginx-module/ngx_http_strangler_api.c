@@ -557,8 +557,9 @@ ngx_http_strangler_out_error(ngx_http_strangler_out_t *out,
 {
     ngx_http_strangler_out(out, "{\"field\":");
     ngx_http_strangler_out_name(out, &error->field);
-    ngx_http_strangler_out(out, ",\"code\":\"%s\",\"message\":\"%s\"",
-                           error->code, error->message);
+    ngx_http_strangler_out(out, ",\"code\":\"%s\",\"message\":", error->code);
+    ngx_http_strangler_out_json(out, (u_char *) error->message,
+                                ngx_strlen(error->message));
 
     if (error->value.len) {
         ngx_http_strangler_out(out, ",\"value\":");

@@ -401,11 +401,11 @@ ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s, u_char *data,
         c->room = size;
     }
 
-    if (c->hashed) {
-        ngx_md5_update(&c->md5, data, len);
+    if (c->body) {
+        ngx_memcpy(c->body + c->size, data, len);
 
     } else {
-        ngx_memcpy(c->body + c->size, data, len);
+        ngx_md5_update(&c->md5, data, len);
     }
 
     c->size += len;

@@ -110,8 +110,10 @@ sub successes {
 
     $api->admin('GET', $_) for $v1, "$v1/users", "$v1/users/explain?key=a",
         "$v1/users/slots", "$v1/users/history", "$v1/users/ledger",
-        '/metrics';
+        "$v1/users/diff", '/metrics';
+    $api->admin('DELETE', "$v1/users/diff");
     $api->admin('PUT', "$v1/users/weights", json => { v1 => 60, v2 => 40 });
+    $api->admin('PUT', "$v1/users/shadow", json => { share => $_ }) for 10, 0;
     my $r = $api->admin('PUT', "$v1/users/p", json => { p => 50 });
     $api->admin('POST', "$v1/users/rollback",
         json => { generation => $r->{json}{generation} });
@@ -174,56 +176,76 @@ sub client_errors {
 
 sub admin_errors {
     my @reads = ($v1, "$v1/users", "$v1/users/explain?key=a",
-        "$v1/users/slots", "$v1/users/history", "$v1/users/ledger");
-    my @writes = ([ 'PUT', 'weights' ], [ 'PUT', 'p' ], [ 'POST', 'rollback' ]);
+        "$v1/users/slots", "$v1/users/history", "$v1/users/ledger",
+        "$v1/users/diff");
 
-    for my $path (@reads) {
-        $api->admin('GET', $path, headers => [ Origin => 'http://evil.test' ]);
-        $api->admin('GET', $path, headers => [ Host => 'evil.test' ]);
-        $api->admin('GET', $path =~ s,/users,/none,r) if $path =~ /users/;
-    }
-
+    refused('GET', $_) for @reads;
+    refused('DELETE', "$v1/users/diff");
     $api->admin('GET', "$v1/users/explain");
 
-    for my $write (@writes) {
-        my ($method, $name) = @$write;
-        my $path = "$v1/users/$name";
-        my $good = $name eq 'weights' ? { v1 => 50, v2 => 50 }
-                 : $name eq 'p' ? { p => 50 }
-                 : { generation => $api->admin('GET', "$v1/users")->{json}
-                     {generation} };
+    my $generation = $api->admin('GET', "$v1/users")->{json}{generation};
+    my %ramp = (to => { v1 => 0, v2 => 100 }, step => 10, every => 3600);
 
-        $api->admin($method, $path, text => '{');
-        $api->admin($method, $path, json => $good,
-            headers => [ Origin => 'http://evil.test' ]);
-        $api->admin($method, $path, json => $good,
-            headers => [ Host => 'evil.test' ]);
-        $api->admin($method, "$v1/none/$name", json => $good);
-        $api->admin($method, $path, json => $good, match => '"1"');
-        $api->admin($method, $path, text => ' ' x 65537);
-        $api->admin($method, $path, body => '{}');
+    not_done('PUT', 'weights', { v1 => 50, v2 => 50 });
+    not_done('PUT', 'p', { p => 50 });
+    not_done('PUT', 'shadow', { share => 10 });
+    not_done('POST', 'rollback', { generation => $generation });
+    not_done('POST', 'ramp', \%ramp);
 
-        # somebody else is writing the state file
-        open my $lock, '<', $s->dir . '/state' or die $!;
-        flock $lock, LOCK_EX | LOCK_NB or die $!;
-        is($api->admin($method, $path, json => $good)->{status}, 503,
-            "$name: the state file is locked");
-        close $lock;
-
-        # the state file can't be written
-        my $state = $s->dir . '/state';
-        my $before = $api->admin('GET', "$v1/users")->{json};
-
-        rename $state, "$state.away" or die "rename: $!";
-        is($api->admin($method, $path, json => $good)->{status}, 500,
-            "$name: the state file can't be written");
-        rename "$state.away", $state or die "rename: $!";
-        is($api->admin('GET', "$v1/users")->{json}{generation},
-            $before->{generation}, "$name: nothing has changed");
+    for my $name (qw(pause resume abort)) {
+        $api->admin('POST', "$v1/users/ramp/$name") if $name ne 'pause';
+        $api->admin('POST', "$v1/users/ramp", json => \%ramp) for 1, 2;
+        $api->admin('POST', "$v1/users/ramp/pause") if $name eq 'resume';
+        not_done('POST', "ramp/$name", {});
+        $api->admin('POST', "$v1/users/ramp/$name") for 1, 2;
     }
 
     # the gateway is unready without its zone alone, which can't be taken away
     $api->seen->{'GET /readyz 503'}++;
+}
+
+
+# From another site, by another name, for another split.
+
+sub refused {
+    my ($method, $path, %opt) = @_;
+
+    $api->admin($method, $path, %opt, headers => [ Origin => 'http://evil.test' ]);
+    $api->admin($method, $path, %opt, headers => [ Host => 'evil.test' ]);
+    $api->admin($method, $path =~ s,/users,/none,r, %opt) if $path =~ /users/;
+}
+
+
+sub not_done {
+    my ($method, $name, $good) = @_;
+
+    my $path = "$v1/users/$name";
+
+    refused($method, $path, json => $good);
+    $api->admin($method, $path, text => '{');
+    $api->admin($method, $path, json => $good, match => '"1"');
+    $api->admin($method, $path, text => ' ' x 65537);
+    $api->admin($method, $path, body => '{}',
+        headers => [ 'Content-Type' => 'text/plain' ]);
+
+    # somebody else is writing the state file
+    my $state = $s->dir . '/state';
+
+    open my $lock, '<', $state or die $!;
+    flock $lock, LOCK_EX | LOCK_NB or die $!;
+    is($api->admin($method, $path, json => $good)->{status}, 503,
+        "$name: the state file is locked");
+    close $lock;
+
+    # the state file can't be written
+    my $before = $api->admin('GET', "$v1/users")->{json};
+
+    rename $state, "$state.away" or die "rename: $!";
+    is($api->admin($method, $path, json => $good)->{status}, 500,
+        "$name: the state file can't be written");
+    rename "$state.away", $state or die "rename: $!";
+    is($api->admin('GET', "$v1/users")->{json}{generation},
+        $before->{generation}, "$name: nothing has changed");
 }
 
 
