@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim_threads.h"
 #include "fig_consumer_batch.h"
 #include "orders/orders.h"
 #include "sim_bugs.h"

@@ -259,7 +259,6 @@ sim_bus_stream_info(void *self, const fig_stream_t *stream,
     }
 
     sim_stream_tell(s, info);
-    sim_bug_info(info);
     sim_point();
 
     return FIG_OK;
@@ -272,6 +271,7 @@ sim_stream_tell(const sim_stream_t *stream, fig_stream_info_t *info)
     info->created = stream->now.created;
     info->first_seq = stream->now.first;
     info->last_seq = stream->now.last;
+    sim_bug_info(info);
 }
 
 

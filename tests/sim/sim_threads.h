@@ -70,12 +70,15 @@ int sim_main_orders(int argc, char **argv);
 #define fig_store_mongo         sim_store_backend
 #define fig_bus_nats            sim_bus_backend
 
+#endif
+
+
+/* the same for those files of the simulation that look into what it runs */
+
 #define FIG_ROWS                4
 #define FIG_OUTBOX_LOW          2
 #define FIG_SEEN_SLOTS          16
 #define FIG_CONSUMER_BATCH      4
-
-#endif
 
 
 #endif /* SIM_THREADS_H_INCLUDED */
