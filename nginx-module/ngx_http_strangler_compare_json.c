@@ -36,6 +36,7 @@ static void ngx_http_strangler_differ_json(ngx_http_strangler_differ_t *d,
 static void ngx_http_strangler_text(struct json_object *value, u_char *buf,
     ngx_str_t *text);
 static ngx_uint_t ngx_http_strangler_type(struct json_object *value);
+static uint64_t ngx_http_strangler_hash_members(struct json_object *object);
 static uint64_t ngx_http_strangler_hash_json(struct json_object *value);
 static uint64_t ngx_http_strangler_hash_number(struct json_object *value);
 static uint64_t ngx_http_strangler_mix(uint64_t hash, const void *data,
@@ -406,7 +407,27 @@ ngx_http_strangler_type(struct json_object *value)
 }
 
 
-/* equal for equal values; members of objects in any order */
+/* in any order */
+
+static uint64_t
+ngx_http_strangler_hash_members(struct json_object *object)
+{
+    uint64_t  sum, h, n;
+
+    sum = 0;
+
+    json_object_object_foreach(object, name, member) {
+        h = ngx_http_strangler_mix(14695981039346656037ull, name,
+                                   ngx_strlen(name));
+        n = ngx_http_strangler_hash_json(member);
+        sum += ngx_http_strangler_mix(h, &n, sizeof(n));
+    }
+
+    return sum;
+}
+
+
+/* equal for equal values */
 
 static uint64_t
 ngx_http_strangler_hash_json(struct json_object *value)
@@ -421,16 +442,8 @@ ngx_http_strangler_hash_json(struct json_object *value)
 
     switch (type) {
 
-    case json_type_object: {
-        json_object_object_foreach(value, name, member) {
-            h = ngx_http_strangler_mix(14695981039346656037ull, name,
-                                       ngx_strlen(name));
-            n = ngx_http_strangler_hash_json(member);
-            hash += ngx_http_strangler_mix(h, &n, sizeof(n));
-        }
-
-        return hash;
-    }
+    case json_type_object:
+        return hash + ngx_http_strangler_hash_members(value);
 
     case json_type_array:
         n = json_object_array_length(value);

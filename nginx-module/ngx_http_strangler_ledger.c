@@ -42,7 +42,7 @@ static const ngx_http_strangler_setting_t  ngx_http_strangler_ledger[] = {
 
     { ngx_string("quiet="),
       offsetof(ngx_http_strangler_ledger_conf_t, quiet),
-      ngx_http_strangler_time_e, 1000, 3650ll * 86400000 },
+      ngx_http_strangler_time_e, 1000, 3650 * (ngx_int_t) 86400000 },
 
     { ngx_string("every="),
       offsetof(ngx_http_strangler_ledger_conf_t, every),

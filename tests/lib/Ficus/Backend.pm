@@ -110,12 +110,14 @@ sub _serve {
             _close($select, \%connections, $c) if $c->{gone};
         }
 
-        for my $job (grep { $_->[0] <= time } @later) {
+        my $now = time;
+
+        for my $job (grep { $_->[0] <= $now } @later) {
             _answer($name, @$job) if !$job->[1]{gone};
             _close($select, \%connections, $job->[1]) if $job->[1]{gone};
         }
 
-        @later = grep { $_->[0] > time } @later;
+        @later = grep { $_->[0] > $now } @later;
     }
 }
 
