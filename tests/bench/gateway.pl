@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 
-use Ficus::Bench qw(compare rounds table wrk);
+use Ficus::Bench qw(compare loads rounds wrk);
 use Ficus::Nginx;
 use Ficus::Run qw(wait_for);
 use Ficus::Split;
@@ -200,16 +200,10 @@ EOC
 }
 
 my %r = rounds($rounds, @loads);
-my @names = grep { !ref } @loads;
 
 print "\nGateway: medians of $rounds rounds of $seconds s, 64 connections\n\n";
 
-table([ '', 'req/s', 'p50 ms', 'p99 ms', 'errors', 'CPU us/req' ],
-    map {
-        [ $_, sprintf('%.0f', $r{$_}{rps}), sprintf('%.2f', $r{$_}{p50}),
-            sprintf('%.2f', $r{$_}{p99}), $r{$_}{errors},
-            sprintf('%.2f', $r{$_}{cpu}) ]
-    } @names);
+loads(\%r, grep { !ref } @loads);
 
 my $half = 'split, half and half';
 

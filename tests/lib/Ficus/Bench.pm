@@ -16,6 +16,7 @@ package Ficus::Bench;
 #     table([ 'name', 'req/s', ... ], [ ... ], ...)      prints aligned columns
 #     median(@numbers), percentile($q, @numbers)
 #     verdict($name, $value, '>=', $target)  prints a line with met or missed
+#     loads(\%result, @names)    the table of what wrk() said of each
 #     compare($name, $result{one}, $result{other}, $target)
 #         the verdicts of requests/s, one by the other, and of their CPU
 
@@ -25,7 +26,7 @@ use warnings;
 use Exporter qw(import);
 use List::Util qw(max shuffle);
 
-our @EXPORT_OK = qw(compare rounds wrk table median percentile
+our @EXPORT_OK = qw(compare loads rounds wrk table median percentile
     verdict);
 
 
@@ -150,6 +151,18 @@ sub table {
     }
 
     print "\n";
+}
+
+
+sub loads {
+    my ($r, @names) = @_;
+
+    table([ '', 'req/s', 'p50 ms', 'p99 ms', 'errors', 'CPU us/req' ],
+        map {
+            [ $_, sprintf('%.0f', $r->{$_}{rps}),
+                sprintf('%.2f', $r->{$_}{p50}), sprintf('%.2f', $r->{$_}{p99}),
+                $r->{$_}{errors}, sprintf('%.2f', $r->{$_}{cpu}) ]
+        } @names);
 }
 
 
