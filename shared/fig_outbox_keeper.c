@@ -209,7 +209,7 @@ fig_keeper_scan(fig_keeper_t *keeper)
 }
 
 
-/* false: enough for now */
+/* false: as much as may be is in hand */
 
 static bool
 fig_keeper_page(fig_keeper_t *keeper, const fig_page_t *page)

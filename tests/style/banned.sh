@@ -48,7 +48,7 @@ ban "blocks the event loop" \
     "$(called 'sleep|usleep|nanosleep|system|popen|getaddrinfo')" \
     'nginx-module/*.[ch]'
 ban "a path of one machine" \
-    '(^|[^A-Za-z0-9_.{}$-])(/work/|/root/|/home/[a-z]|/Users/)' '*'
+    '(^|[^A-Za-z0-9_.{}$-])/(work/|root/|home/[a-z]|Users/)' '*'
 ban "a fixed name in /tmp; use mktemp" \
     '(^|[^A-Za-z0-9_.{}$-])/(var/)?tmp/[A-Za-z0-9_]' '*'
 ban "a private key" 'BEGIN [A-Z ]*PRIVATE KEY' '*'
