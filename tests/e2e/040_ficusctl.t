@@ -11,7 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use JSON::PP;
-use POSIX ();
 use Test::More;
 
 use Ficus::HTTP qw(request);
@@ -298,19 +297,8 @@ sub weights {
 sub ctl {
     my ($expected, @args) = @_;
 
-    my $dir = $s->dir;
-    my $pid = fork() // die "fork: $!";
-
-    if ($pid == 0) {
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        { exec Ficus::System->program('ficusctl'), @args; }
-        POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    $status = $? >> 8 || $? & 127;
-    ($out, $err) = map { $s->run->read($_) } qw(out err);
+    ($status, $out, $err) = $s->run->capture(
+        Ficus::System->program('ficusctl'), @args);
 
     is($status, $expected, "ficusctl @args") or diag($out, $err);
 }

@@ -312,20 +312,11 @@ sub replay {
 sub capture {
     my ($expected, @args) = @_;
 
-    my $pid = fork() // die "fork: $!";
+    local $ENV{FICUS_ADMIN_URL} = $url;
+    (my $status, $out, $err) = $s->run->capture(
+        Ficus::System->program('ficusctl'), @args);
 
-    if ($pid == 0) {
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        $ENV{FICUS_ADMIN_URL} = $url;
-        { exec Ficus::System->program('ficusctl'), @args; }
-        POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    ($out, $err) = map { $s->run->read($_) } qw(out err);
-
-    is($? >> 8 || $? & 127, $expected, "ficusctl @args") or diag($out, $err);
+    is($status, $expected, "ficusctl @args") or diag($out, $err);
 
     return $out;
 }

@@ -11,7 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use JSON::PP;
-use POSIX ();
 use Test::More;
 
 use Ficus::System;
@@ -26,20 +25,10 @@ $ENV{FICUS_ADMIN_URL} = 'http://127.0.0.1:' . $s->admin_port;
 sub ctl {
     my ($expected, @args) = @_;
 
-    my $dir = $s->dir;
-    my $pid = fork() // die "fork: $!";
+    (my $status, $out, $err) = $s->run->capture(
+        Ficus::System->program('ficusctl'), @args);
 
-    if ($pid == 0) {
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        { exec Ficus::System->program('ficusctl'), @args; }
-        POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    ($out, $err) = map { $s->run->read($_) } qw(out err);
-
-    is($? >> 8 || $? & 127, $expected, "ficusctl @args") or diag($out, $err);
+    is($status, $expected, "ficusctl @args") or diag($out, $err);
 }
 
 sub state { return $s->admin('GET', '/api/v1/splits/users')->{json} }

@@ -12,7 +12,6 @@ use lib "$FindBin::Bin/../lib";
 
 use File::Copy qw(copy);
 use JSON::PP;
-use POSIX ();
 use Test::More;
 
 use Ficus::Nginx;
@@ -33,19 +32,10 @@ $ENV{FICUS_ADMIN_URL} = 'http://127.0.0.1:' . $s->admin_port;
 sub doctor {
     my ($expected, @args) = @_;
 
-    my $pid = fork() // die "fork: $!";
+    (my $status, $out, $err) = $s->run->capture(
+        Ficus::System->program('ficusctl'), 'doctor', @args);
 
-    if ($pid == 0) {
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        { exec Ficus::System->program('ficusctl'), 'doctor', @args; }
-        POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    ($out, $err) = map { $s->run->read($_) } qw(out err);
-
-    is($? >> 8 || $? & 127, $expected, "doctor @args") or diag($out, $err);
+    is($status, $expected, "doctor @args") or diag($out, $err);
 }
 
 sub says {

@@ -11,7 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use JSON::PP;
-use POSIX ();
 use Test::More;
 
 use Ficus::HTTP qw(get request);
@@ -30,20 +29,10 @@ $ENV{FICUS_ADMIN_URL} = 'http://127.0.0.1:' . $t->port(1);
 sub ctl {
     my ($expected, @args) = @_;
 
-    my $dir = $t->dir;
-    my $pid = fork() // die "fork: $!";
+    (my $status, $out, $err) = $t->capture(
+        Ficus::System->program('ficusctl'), @args);
 
-    if ($pid == 0) {
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        { exec Ficus::System->program('ficusctl'), @args; }
-        POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    ($out, $err) = map { $t->read($_) } qw(out err);
-
-    is($? >> 8 || $? & 127, $expected, "ficusctl @args") or diag($out, $err);
+    is($status, $expected, "ficusctl @args") or diag($out, $err);
 }
 
 

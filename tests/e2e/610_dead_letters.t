@@ -15,7 +15,7 @@ use Test::More;
 use Ficus::Contract qw(problem unique soon encode decode);
 
 use Ficus::NATS;
-use Ficus::Run qw(root);
+use Ficus::System;
 
 my $api = Ficus::Contract->start;
 my $s = $api->system;
@@ -26,15 +26,8 @@ my $dlq = '/workers/orders/dlq';
 sub ctl {
     my (@args) = @_;
 
-    my $build = $ENV{FICUS_BUILD} // root() . '/build';
-
-    open my $pipe, '-|', "$build/ficusctl",
-        '--url=http://127.0.0.1:' . $s->admin_port, @args
-        or die "ficusctl: $!";
-    my $text = do { local $/; <$pipe> } // '';
-    close $pipe;
-
-    return ($? >> 8, $text);
+    return $s->run->capture(Ficus::System->program('ficusctl'),
+        '--url=http://127.0.0.1:' . $s->admin_port, @args);
 }
 
 sub letters { return $api->admin('GET', $dlq)->{json} }

@@ -14,7 +14,7 @@ use Test::More;
 
 use Ficus::Contract qw(problem unique soon);
 
-use Ficus::Run qw(root);
+use Ficus::System;
 
 plan skip_all => 'sqlite3 was not found'
     if !grep { -x "$_/sqlite3" } split /:/, $ENV{PATH};
@@ -27,15 +27,8 @@ my $sync = '/workers/orders/sync';
 sub ctl {
     my (@args) = @_;
 
-    my $build = $ENV{FICUS_BUILD} // root() . '/build';
-
-    open my $pipe, '-|', "$build/ficusctl",
-        '--url=http://127.0.0.1:' . $s->admin_port, 'sync', @args
-        or die "ficusctl: $!";
-    my $text = do { local $/; <$pipe> } // '';
-    close $pipe;
-
-    return ($? >> 8, $text);
+    return $s->run->capture(Ficus::System->program('ficusctl'),
+        '--url=http://127.0.0.1:' . $s->admin_port, 'sync', @args);
 }
 
 sub tamper {

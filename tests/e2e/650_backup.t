@@ -16,7 +16,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ficus::Contract qw(decode soon);
-use Ficus::Run qw(root wait_for);
+use Ficus::Run qw(wait_for);
 use Ficus::System;
 
 my $users = 40;
@@ -26,7 +26,7 @@ my $api = Ficus::Contract->start;
 my $s = $api->system;
 my $dir = $s->dir;
 my $backup = "$dir/backup";
-my $ctl = ($ENV{FICUS_BUILD} // root() . '/build') . '/ficusctl';
+my $ctl = Ficus::System->program('ficusctl');
 my %seen;       # the newest version of each path that anybody was told of
 
 $ENV{FICUS_RUN_DIR} = $dir;

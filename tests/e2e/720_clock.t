@@ -26,12 +26,11 @@ my $hour = 3600;
 my $year = 365 * 86400;
 my $system = Ficus::System->new(allow => [ qr/exited on signal/ ]);
 my $run = $system->run;
-my $so = $run->dir . '/clock.so';
-my $cc = $ENV{CC} // 'cc';
 
 plan(skip_all => 'a sanitizer wants to be loaded first') if $ENV{FICUS_SANITIZE};
-plan(skip_all => 'no C compiler')
-    if system("$cc -shared -fPIC -O -o '$so' " . root() . '/tests/lib/clock.c');
+
+my $so = $run->shared_object(root() . '/tests/lib/clock.c')
+    // plan(skip_all => 'no C compiler');
 
 $system->{env}{LD_PRELOAD} = $so;
 $system->{env}{CLOCK_OFFSET} = $run->write('offset', '0');

@@ -19,12 +19,8 @@ use Ficus::Split;
 
 my $t = Ficus::Run->new(allow => [ qr/exited on signal 9/ ]);
 my $state = $t->dir . '/state';
-my $preload = $t->dir . '/kill_at.so';
-my $cc = $ENV{CC} // 'cc';
-
-if (system("$cc -shared -fPIC -O -o '$preload' $FindBin::Bin/kill_at.c -ldl")) {
-    plan(skip_all => 'no C compiler');
-}
+my $preload = $t->shared_object("$FindBin::Bin/kill_at.c")
+    // plan(skip_all => 'no C compiler');
 
 my $nginx = Ficus::Nginx->new($t, <<'EOC');
 

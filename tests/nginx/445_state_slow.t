@@ -20,12 +20,8 @@ use Ficus::Split;
 
 my $t = Ficus::Run->new;
 my $state = $t->dir . '/state';
-my $preload = $t->dir . '/kill_at.so';
-my $cc = $ENV{CC} // 'cc';
-
-if (system("$cc -shared -fPIC -O -o '$preload' $FindBin::Bin/kill_at.c -ldl")) {
-    plan(skip_all => 'no C compiler');
-}
+my $preload = $t->shared_object("$FindBin::Bin/kill_at.c")
+    // plan(skip_all => 'no C compiler');
 
 my $nginx = Ficus::Nginx->new($t, <<'EOC');
 

@@ -22,15 +22,9 @@ use Ficus::Split;
 my $t = Ficus::Run->new(allow => [ qr/exited on signal 9/, qr/state" failed/,
     qr/flock/ ]);
 my $state = $t->dir . '/state';
-my $cc = $ENV{CC} // 'cc';
-
-for my $name ('../lib/clock', 'kill_at') {
-    my $so = $t->dir . '/' . $name =~ s,.*/,,r . '.so';
-
-    if (system("$cc -shared -fPIC -O -o '$so' $FindBin::Bin/$name.c -ldl")) {
-        plan(skip_all => 'no C compiler');
-    }
-}
+my @preload = map {
+    $t->shared_object("$FindBin::Bin/$_") // plan(skip_all => 'no C compiler');
+} '../lib/clock.c', 'kill_at.c';
 
 my $nginx = Ficus::Nginx->new($t, <<'EOC');
 
@@ -64,8 +58,7 @@ mkdir $state;
 $ENV{CLOCK_OFFSET} = $t->write('offset', '0');
 $ENV{KILL_DIR} = $state;
 $ENV{KILL_AT} = $t->dir . '/step';
-$nginx->preload($t->dir . '/clock.so');
-$nginx->preload($t->dir . '/kill_at.so');
+$nginx->preload($_) for @preload;
 $nginx->start;
 
 my $users = Ficus::Split->new($t->port(1), 'users');

@@ -18,6 +18,10 @@ package Ficus::Run;
 #         env => { A => 1 }         added to the environment, undef removes
 #         ready => ...              a port, a socket's path or a function; waits
 #         timeout => 10             ... for at most so many seconds
+#     $t->capture(@command)       runs it: (exit status or signal, what it wrote
+#                                 to stdout, to stderr)
+#     $t->shared_object($c)       compiles a file of C to be preloaded: its path,
+#                                 or undef without a compiler
 #     $t->pid($name)
 #     $t->stop($name, $signal)    TERM if not said; returns the wait status
 #     $t->forget($name)           the test has killed it: no check of its end
@@ -40,7 +44,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use Exporter qw(import);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
@@ -198,6 +202,35 @@ sub _child {
 
     print STDERR "exec $command[0]: $!\n";
     POSIX::_exit(127);
+}
+
+
+sub capture {
+    my ($self, @command) = @_;
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDOUT, '>', "$self->{dir}/out";
+        open STDERR, '>', "$self->{dir}/err";
+        { exec { $command[0] } @command; }
+        POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+
+    return ($? >> 8 || $? & 127, map { $self->read($_) } qw(out err));
+}
+
+
+sub shared_object {
+    my ($self, $c) = @_;
+
+    my $so = "$self->{dir}/" . basename($c, '.c') . '.so';
+    my $cc = $ENV{CC} // 'cc';
+
+    return system("$cc -shared -fPIC -O -o '$so' '$c' -ldl") == 0
+        ? $so : undef;
 }
 
 
