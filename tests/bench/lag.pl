@@ -109,7 +109,9 @@ sub fill {
 # until what was done last is to be seen everywhere
 
 sub settle {
-    lag(Ficus::HTTP->connect($s->port), $users, 'settled' . time);
+    my $client = Ficus::HTTP->connect($s->port);
+
+    lag(\$client, $users, 'settled' . time);
 }
 
 
@@ -117,19 +119,34 @@ sub lag {
     my ($client, $n, $name) = @_;
 
     my $email = "$name\@example.org";
-    my $r = $client->ask('PUT', "/api/users/u$n", json => { email => $email });
+    my $r = ask($client, 'PUT', "/api/users/u$n", json => { email => $email });
     my $answered = time;
 
     die "update: $r->{status} $r->{body}\n" if $r->{status} != 200;
 
     while (1) {
-        $r = $client->ask('GET', "/api/orders/o$n");
+        $r = ask($client, 'GET', "/api/orders/o$n");
 
         last if decode_json($r->{body})->{email} eq $email;
         die "order o$n did not follow\n" if time - $answered > 10;
     }
 
     return 1000 * (time - $answered);
+}
+
+
+# nginx ends a connection after a thousand requests, and says so
+
+sub ask {
+    my ($client, @request) = @_;
+
+    my $r = $$client->ask(@request);
+
+    if (($r->{headers}{connection} // '') eq 'close') {
+        $$client = Ficus::HTTP->connect($s->port);
+    }
+
+    return $r;
 }
 
 
@@ -143,7 +160,7 @@ sub watch {
     sleep 0.5;
 
     while (time < $end - 0.2) {
-        push @lag, [ lag($client, $users + @lag % $watched,
+        push @lag, [ lag(\$client, $users + @lag % $watched,
             'w' . join '-', $round, scalar(@lag), int 1000 * time), fsync() ];
     }
 
