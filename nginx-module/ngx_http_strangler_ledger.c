@@ -25,9 +25,17 @@ static void ngx_http_strangler_show_counts(ngx_http_strangler_split_t *split,
 static void ngx_http_strangler_show_shares(ngx_http_strangler_split_t *split,
     ngx_http_strangler_served_t *served, ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_need(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_served_t *served, ngx_http_strangler_out_t *out);
+    ngx_uint_t route, ngx_http_strangler_served_t *served,
+    ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_show_period(time_t seconds,
     ngx_http_strangler_out_t *out);
+
+
+ngx_str_t  ngx_http_strangler_verdict_names[] = {
+    ngx_string("needed"),
+    ngx_string("watching"),
+    ngx_string("unneeded")
+};
 
 
 static const ngx_http_strangler_unit_t  ngx_http_strangler_units[] = {
@@ -129,6 +137,35 @@ ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
         served->last[i] = (time_t) ngx_max(past->last, sum.last);
         served->total += served->requests[i];
         served->last_any = ngx_max(served->last_any, served->last[i]);
+    }
+}
+
+
+/* a clock that was set back must not make anything idle for long */
+
+void
+ngx_http_strangler_route_need(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, ngx_http_strangler_served_t *served,
+    ngx_http_strangler_need_t *need)
+{
+    time_t  now, last, since, quiet;
+
+    now = ngx_time();
+    last = served->last[split->baseline];
+    since = (time_t) ngx_max(split->sh->since,
+                             split->sh->ledger[route].since);
+    quiet = (time_t) (split->ledger.quiet / 1000);
+
+    need->watched = ngx_max(now - since, 0);
+    need->idle = ngx_max(now - ngx_max(last, since), 0);
+    need->silent = ngx_max(now - ngx_max(served->last_any, since), 0);
+
+    if (last && need->idle < quiet) {
+        need->verdict = ngx_http_strangler_needed;
+
+    } else {
+        need->verdict = (need->watched < quiet) ? ngx_http_strangler_watching
+                                                : ngx_http_strangler_unneeded;
     }
 }
 
@@ -244,7 +281,7 @@ ngx_http_strangler_show_route(ngx_http_strangler_split_t *split,
         ngx_http_strangler_out(out, "null");
     }
 
-    ngx_http_strangler_show_need(split, served, out);
+    ngx_http_strangler_show_need(split, route, served, out);
 }
 
 
@@ -283,52 +320,48 @@ ngx_http_strangler_show_shares(ngx_http_strangler_split_t *split,
 }
 
 
-/* a clock that was set back must not make anything idle for long */
-
 static void
 ngx_http_strangler_show_need(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_served_t *served, ngx_http_strangler_out_t *out)
+    ngx_uint_t route, ngx_http_strangler_served_t *served,
+    ngx_http_strangler_out_t *out)
 {
-    time_t      now, since, last, idle, silent, quiet;
-    ngx_str_t  *baseline;
+    time_t                     quiet;
+    ngx_str_t                 *baseline;
+    ngx_http_strangler_need_t  need;
 
-    now = ngx_time();
-    last = served->last[split->baseline];
-    since = (time_t) split->sh->since;
     quiet = (time_t) (split->ledger.quiet / 1000);
     baseline = &split->arm[split->baseline].name;
 
-    idle = ngx_max(now - ngx_max(last, since), 0);
-    silent = ngx_max(now - ngx_max(served->last_any, since), 0);
+    ngx_http_strangler_route_need(split, route, served, &need);
 
-    ngx_http_strangler_out(out, ",\"baseline_idle_seconds\":%T,\"verdict\":",
-                           idle);
+    ngx_http_strangler_out(out, ",\"baseline_idle_seconds\":%T,"
+                           "\"watched_seconds\":%T,\"verdict\":\"%V\","
+                           "\"says\":\"", need.idle, need.watched,
+                           &ngx_http_strangler_verdict_names[need.verdict]);
 
-    if (silent >= quiet) {
-        ngx_http_strangler_out(out, "\"unused\",\"says\":"
-                               "\"no request at all on this route for ");
-        ngx_http_strangler_show_period(silent, out);
-        ngx_http_strangler_out(out, "\"}");
+    if (need.verdict == ngx_http_strangler_needed) {
+        ngx_http_strangler_out(out, "%V was needed on this route ", baseline);
+        ngx_http_strangler_show_period(need.idle, out);
+        ngx_http_strangler_out(out, " ago");
 
-    } else if (idle < quiet && last) {
-        ngx_http_strangler_out(out, "\"needed\",\"says\":"
-                               "\"%V was needed on this route ", baseline);
-        ngx_http_strangler_show_period(idle, out);
-        ngx_http_strangler_out(out, " ago\"}");
+    } else if (need.verdict == ngx_http_strangler_watching) {
+        ngx_http_strangler_out(out, "nothing has needed %V on this route yet, "
+                               "watched for ", baseline);
+        ngx_http_strangler_show_period(need.watched, out);
+        ngx_http_strangler_out(out, " of ");
+        ngx_http_strangler_show_period(quiet, out);
+
+    } else if (need.silent >= quiet) {
+        ngx_http_strangler_out(out, "no request at all on this route for ");
+        ngx_http_strangler_show_period(need.silent, out);
 
     } else {
-        ngx_http_strangler_out(out, "\"%s\",\"says\":"
-                               "\"nothing has needed %V on this route for ",
-                               idle < quiet ? "needed" : "quiet", baseline);
-        ngx_http_strangler_show_period(idle, out);
-
-        if (idle < quiet) {
-            ngx_http_strangler_out(out, ", which is less than ");
-            ngx_http_strangler_show_period(quiet, out);
-        }
-
-        ngx_http_strangler_out(out, "\"}");
+        ngx_http_strangler_out(out, "nothing has needed %V on this route for ",
+                               baseline);
+        ngx_http_strangler_show_period(need.idle, out);
     }
+
+    ngx_http_strangler_out(out, "\"}");
 }
 
 

@@ -28,6 +28,33 @@ typedef struct {
 } ngx_http_strangler_served_t;
 
 
+/*
+ * needed: the baseline was asked within the time of strangler_ledger;
+ * watching: it was not, but the route is not watched for that long;
+ * unneeded: it was not in all that time.
+ */
+
+typedef enum {
+    ngx_http_strangler_needed = 0,
+    ngx_http_strangler_watching,
+    ngx_http_strangler_unneeded,
+    ngx_http_strangler_verdict_n
+} ngx_http_strangler_verdict_e;
+
+
+/* in seconds: since the baseline was asked, since anybody was */
+
+typedef struct {
+    ngx_http_strangler_verdict_e     verdict;
+    time_t                           watched;
+    time_t                           idle;
+    time_t                           silent;
+} ngx_http_strangler_need_t;
+
+
+extern ngx_str_t  ngx_http_strangler_verdict_names[];   /* by number */
+
+
 /* routes */
 
 char *ngx_http_strangler_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -50,6 +77,9 @@ ngx_uint_t ngx_http_strangler_is_route(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);
 void ngx_http_strangler_route_served(ngx_http_strangler_split_t *split,
     ngx_uint_t route, ngx_http_strangler_served_t *served);
+void ngx_http_strangler_route_need(ngx_http_strangler_split_t *split,
+    ngx_uint_t route, ngx_http_strangler_served_t *served,
+    ngx_http_strangler_need_t *need);
 ngx_uint_t ngx_http_strangler_route_is_shown(
     ngx_http_strangler_split_t *split, ngx_uint_t route,
     ngx_http_strangler_served_t *served);

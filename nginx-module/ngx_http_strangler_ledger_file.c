@@ -5,15 +5,16 @@
 
 
 /*
- * The text of a ledger, and what is kept of one.  Lines of words, of
- * an arm its requests, the pins among them, and the last one's time; the last
- * line is the CRC-32 of everything before it:
+ * The text of a ledger, and what is kept of one.  Lines of words, of a route
+ * what happened seldom and since when it is watched, of an arm its requests,
+ * the pins among them, and the last one's time; the last line is the CRC-32 of
+ * everything before it:
  *
- *     ficus-split-ledger 1
+ *     ficus-split-ledger 2
  *     split users
  *     since 1795250055
  *     writer 1795250055123
- *     route name=/api/ 1 0 0 v1=12:0:1795250055 v2=88:3:1795250067
+ *     route name=/api/ 1 0 0 1795250055 v1=12:0:1795250055 v2=88:3:1795250067
  *     crc 01234567
  */
 
@@ -103,6 +104,7 @@ ngx_http_strangler_copy_ledger(ngx_http_strangler_split_t *split,
         entry->rescued += from->rescued;
         entry->compared += from->compared;
         entry->mismatched += from->mismatched;
+        entry->since = from->since;
 
         ngx_http_strangler_copy_past(split, old, i, to);
     }
@@ -201,7 +203,7 @@ ngx_http_strangler_decode_ledger(ngx_http_strangler_split_t *split,
     t->end -= NGX_HTTP_STRANGLER_CRC_LEN;
 
     if (ngx_http_strangler_expect(t, "ficus-split-ledger") != NGX_OK
-        || ngx_http_strangler_expect(t, "1") != NGX_OK
+        || ngx_http_strangler_expect(t, "2") != NGX_OK
         || ngx_http_strangler_line_end(t) != NGX_OK
         || ngx_http_strangler_expect(t, "split") != NGX_OK
         || ngx_http_strangler_word(t, &word) != NGX_OK
@@ -228,7 +230,7 @@ ngx_http_strangler_decode_route(ngx_http_strangler_split_t *split,
     ngx_http_strangler_text_t *t)
 {
     u_char                       data[NGX_HTTP_STRANGLER_ROUTE_LEN], len;
-    uint64_t                     rescued, compared, mismatched;
+    uint64_t                     rescued, compared, mismatched, since;
     ngx_str_t                    name, word;
     ngx_uint_t                   place;
     ngx_http_strangler_entry_t  *entry;
@@ -238,7 +240,8 @@ ngx_http_strangler_decode_route(ngx_http_strangler_split_t *split,
            != NGX_OK
         || ngx_http_strangler_number(t, &rescued) != NGX_OK
         || ngx_http_strangler_number(t, &compared) != NGX_OK
-        || ngx_http_strangler_number(t, &mismatched) != NGX_OK)
+        || ngx_http_strangler_number(t, &mismatched) != NGX_OK
+        || ngx_http_strangler_number(t, &since) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -269,6 +272,7 @@ ngx_http_strangler_decode_route(ngx_http_strangler_split_t *split,
         entry->rescued += rescued;
         entry->compared += compared;
         entry->mismatched += mismatched;
+        entry->since = since;
     }
 
     return ngx_http_strangler_line_end(t);
@@ -356,7 +360,7 @@ ngx_http_strangler_encode_ledger(ngx_http_strangler_split_t *split,
 
     sh = split->sh;
 
-    p = ngx_slprintf(buf, end, "ficus-split-ledger 1\nsplit %V\n"
+    p = ngx_slprintf(buf, end, "ficus-split-ledger 2\nsplit %V\n"
                      "since %uA\nwriter %uA\n", &split->name, sh->since,
                      sh->writer);
 
@@ -369,8 +373,8 @@ ngx_http_strangler_encode_ledger(ngx_http_strangler_split_t *split,
 
         p = ngx_slprintf(p, end, "route name=");
         p = ngx_http_strangler_escape(p, end, entry->name, entry->len);
-        p = ngx_slprintf(p, end, " %uA %uA %uA", entry->rescued,
-                         entry->compared, entry->mismatched);
+        p = ngx_slprintf(p, end, " %uA %uA %uA %uA", entry->rescued,
+                         entry->compared, entry->mismatched, entry->since);
 
         for (n = 0; n < split->narms; n++) {
             p = ngx_slprintf(p, end, " %V=%uA:%uA:%T", &split->arm[n].name,

@@ -64,6 +64,9 @@ static void ngx_http_strangler_metric_route_rescued(
 static void ngx_http_strangler_metric_route_last(
     ngx_http_strangler_split_t *split, ngx_uint_t arm,
     ngx_http_strangler_out_t *out);
+static void ngx_http_strangler_metric_route_verdict(
+    ngx_http_strangler_split_t *split, ngx_uint_t arm,
+    ngx_http_strangler_out_t *out);
 static void ngx_http_strangler_route_metric(ngx_http_strangler_split_t *split,
     ngx_uint_t route, char *name, ngx_http_strangler_out_t *out);
 
@@ -137,6 +140,10 @@ static const ngx_http_strangler_family_t  ngx_http_strangler_families[] = {
     { "route_baseline_timestamp_seconds", "gauge",
       "When a route has last needed the baseline, in Unix time.",
       NULL, ngx_http_strangler_metric_route_last },
+
+    { "route_verdict", "gauge",
+      "1 for what the ledger says of a route's need of the baseline.",
+      NULL, ngx_http_strangler_metric_route_verdict },
 
     { NULL, NULL, NULL, NULL, NULL }
 };
@@ -460,6 +467,32 @@ ngx_http_strangler_metric_route_last(ngx_http_strangler_split_t *split,
                                             "route_baseline_timestamp_seconds",
                                             out);
             ngx_http_strangler_out(out, "} %T\n", served.last[split->baseline]);
+        }
+    }
+}
+
+
+static void
+ngx_http_strangler_metric_route_verdict(ngx_http_strangler_split_t *split,
+    ngx_uint_t arm, ngx_http_strangler_out_t *out)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_strangler_need_t    need;
+    ngx_http_strangler_served_t  served;
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_ROUTES; i++) {
+
+        if (!ngx_http_strangler_route_is_shown(split, i, &served)) {
+            continue;
+        }
+
+        ngx_http_strangler_route_need(split, i, &served, &need);
+
+        for (n = 0; n < ngx_http_strangler_verdict_n; n++) {
+            ngx_http_strangler_route_metric(split, i, "route_verdict", out);
+            ngx_http_strangler_out(out, ",verdict=\"%V\"} %ui\n",
+                                   &ngx_http_strangler_verdict_names[n],
+                                   (ngx_uint_t) (n == need.verdict));
         }
     }
 }

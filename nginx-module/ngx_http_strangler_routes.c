@@ -222,6 +222,7 @@ ngx_http_strangler_place_of(ngx_http_strangler_split_t *split, ngx_str_t *name)
 
         if (ngx_atomic_cmp_set(&entry->hash, 0, hash)) {
             ngx_memcpy(entry->name, name->data, name->len);
+            entry->since = (ngx_atomic_uint_t) ngx_time();
 
             ngx_memory_barrier();
 

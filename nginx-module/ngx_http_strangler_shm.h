@@ -197,7 +197,8 @@ typedef struct {
 /*
  * A route of the ledger.  The first process that needs a place takes it by
  * the hash of the route's name; the name is there when its length is.  Places
- * are not given back.  What happens seldom is counted here.
+ * are not given back.  What happens seldom is counted here.  A route is watched
+ * from its first request on; 0: as long as the ledger.
  */
 
 typedef struct {
@@ -207,6 +208,7 @@ typedef struct {
     ngx_atomic_t                    rescued;
     ngx_atomic_t                    compared;
     ngx_atomic_t                    mismatched;
+    ngx_atomic_t                    since;      /* Unix seconds */
 } ngx_http_strangler_entry_t;
 
 

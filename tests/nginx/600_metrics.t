@@ -140,6 +140,7 @@ is_deeply(\%types, {
     ficus_split_route_requests_total => 'counter',
     ficus_split_route_rescued_total => 'counter',
     ficus_split_route_baseline_timestamp_seconds => 'gauge',
+    ficus_split_route_verdict => 'gauge',
 }, 'names and types');
 
 my %help = $r->{body} =~ /^# HELP (\S+) (.+)$/mg;

@@ -208,33 +208,36 @@ my $api;
 for my $try (1 .. 100) {
     get($port, '/');
     $api = routes();
-    last if $api->{'/'}{verdict} eq 'quiet';
+    last if $api->{'/'}{verdict} eq 'unneeded';
     sleep 0.1;
 }
 
-is($api->{'/'}{verdict}, 'quiet', 'quiet when the baseline is not asked');
+is($api->{'/'}{verdict}, 'unneeded', 'unneeded when the baseline is not asked');
 like($api->{'/'}{says},
     qr/^nothing has needed v1 on this route for \d seconds$/,
-    'quiet: in words');
+    'unneeded: in words');
 cmp_ok($api->{'/'}{baseline_idle_seconds}, '>=', 2, 'idle');
+cmp_ok($api->{'/'}{watched_seconds}, '>=', 2, 'watched');
 
 for my $try (1 .. 100) {
-    last if routes()->{'/api/deep/'}{verdict} eq 'unused';
+    last if routes()->{'/api/deep/'}{says} =~ /^no request/;
     sleep 0.1;
 }
 
-is(routes()->{'/api/deep/'}{verdict}, 'unused', 'unused when nobody is asked');
+is(routes()->{'/api/deep/'}{verdict}, 'unneeded',
+    'unneeded when nobody is asked');
 like(routes()->{'/api/deep/'}{says},
-    qr/^no request at all on this route for \d seconds$/, 'unused: in words');
+    qr/^no request at all on this route for \d seconds$/,
+    'nobody is asked: in words');
 
 get($port, '/', 'X-Ficus-Arm' => 'v1');
 is(routes()->{'/'}{verdict}, 'needed', 'needed again');
 
 get($port, '/slow');
 like(routes('slow')->{'/slow'}{says},
-    qr/^nothing has needed v1 on this route for \d+ seconds?, which is less than 14 days$/,
+    qr/^nothing has needed v1 on this route yet, watched for \d+ seconds? of 14 days$/,
     'too short a time: in words');
-is(routes('slow')->{'/slow'}{verdict}, 'needed', 'too short a time');
+is(routes('slow')->{'/slow'}{verdict}, 'watching', 'too short a time');
 
 
 # arms that error_page joins
@@ -265,6 +268,8 @@ like($metrics, qr/^ficus_split_route_rescued_total\{split="users",route="\/api\/
     'metric, rescued');
 like($metrics, qr/^ficus_split_route_baseline_timestamp_seconds\{split="users",route="= \/pin"\} [1-9]\d{9}$/m,
     'metric, last time');
+is_deeply({ $metrics =~ /^ficus_split_route_verdict\{split="slow",route="\/slow",verdict="(\w+)"\} ([01])$/mg },
+    { needed => 0, watching => 1, unneeded => 0 }, 'metric, verdict');
 unlike($metrics, qr/^ficus_split_route.*route="= \/many\/40"/m,
     'metrics are bounded');
 
@@ -280,6 +285,8 @@ my $before = $sum->();
 my $since = ledger()->{since};
 
 $conf =~ s,location = /pin,location = /added, or die;
+$conf =~ s,(?=location /named),location = /later { proxy_pass http://users; }\n,
+    or die;
 $conf =~ s,worker_processes 2,worker_processes 5, or die;
 $nginx->conf($conf);
 $nginx->reload;
@@ -288,7 +295,15 @@ get($port, '/added', Connection => 'close') for 1 .. 20;
 $routes = routes();
 is($routes->{'= /added'}{pinned}{v1}, 20, 'a new route, more processes');
 ok(!exists $routes->{'= /pin'}, 'a route that is gone is not told');
-is($sum->(), $before + 20 - 1, 'the others are as before');
+
+get($port, '/later');
+$routes = routes();
+my $watched = $routes->{'= /later'}{watched_seconds};
+cmp_ok($watched, '<', $routes->{'/'}{watched_seconds},
+    'a route that came later is watched for less long than the ledger is old');
+is($routes->{'= /later'}{verdict}, $watched < 2 ? 'watching' : 'unneeded',
+    'which its verdict goes by');
+is($sum->(), $before + 21 - 1, 'the others are as before');
 is(ledger()->{since}, $since, 'since the same time');
 
 $conf =~ s,worker_processes 5,worker_processes 1, or die;

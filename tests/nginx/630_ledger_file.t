@@ -92,6 +92,7 @@ is(counts(), $expected, 'restart: counts');
 is(ledger()->{since}, $since, 'restart: since');
 is(route('/a/')->{last_baseline}, $last, 'restart: last need');
 cmp_ok(route('/a/')->{baseline_idle_seconds}, '>=', 1, 'restart: idle');
+cmp_ok(route('/a/')->{watched_seconds}, '>=', 1, 'restart: watched');
 
 get($t->port(0), '/a/') for 1 .. 2;
 $expected = '/a/=1,5,0 /b "%/=2,0,2';
@@ -126,6 +127,8 @@ $nginx->conf($conf =~ s/users:512k/users:1m/r);
 $nginx->reload;
 is(counts(), '/a/=0,4,0 /b "%/=2,0,2', 'another zone: counts');
 is(ledger()->{since}, $since, 'another zone: since');
+cmp_ok(route('/b "%/')->{watched_seconds}, '>', route('/a/')->{watched_seconds},
+    'another zone: since when a route is watched');
 get($t->port(0), '/a/');
 is(counts(), '/a/=0,5,0 /b "%/=2,0,2', 'another zone: counts on');
 $nginx->conf($conf);
@@ -155,9 +158,10 @@ my %damaged = (
     rubbish => "\xff" x 100_000,
     flipped => $good =~ s/v2=5/v2=6/r,
     'of another split' => with_crc($good =~ s/split users/split usurp/r),
-    'of another version' => with_crc($good =~ s/ledger 1/ledger 2/r),
+    'of another version' => with_crc($good =~ s/ledger 2/ledger 3/r),
     'no numbers' => with_crc($good =~ s/v2=5:/v2=x:/r),
     'too few numbers' => with_crc($good =~ s/v2=5:\d+/v2=5/r),
+    'no time of the route' => with_crc($good =~ s/( 0 0 0) \d+/$1/r),
     'too long a name' => with_crc($good =~ s,name=/a/,'name=' . 'a' x 65,er),
     'no since' => with_crc($good =~ s/since \d+/since 0/r),
     'no line end' => with_crc($good =~ s/\n(crc \w+\n)\z/$1/r),

@@ -34,7 +34,7 @@ const LEDGER = {
         { route: '/api/users/batch', requests: { v1: 3, v2: 902 },
             share: { v1: 0.33, v2: 99.67 }, rescued: 0, compared: 0,
             mismatched: 0, last_baseline: '2026-11-07T11:00:00Z',
-            baseline_idle_seconds: 1209600, verdict: 'unused',
+            baseline_idle_seconds: 1209600, verdict: 'unneeded',
             says: 'nothing has needed v1 on this route for 14 days' },
     ],
 };

@@ -6,7 +6,7 @@ import { el } from '../dom.js';
 import { count, percent, when } from '../format.js';
 import { badge, panel, swatch, table } from './parts.js';
 
-const VERDICTS = { needed: 'warn', quiet: 'idle', unused: 'ok' };
+const VERDICTS = { needed: 'warn', watching: 'idle', unneeded: 'ok' };
 
 
 export function ledger(split, book) {
