@@ -252,7 +252,8 @@ ngx_http_strangler_find_route(ngx_http_strangler_call_t *call)
     }
 
     if (ngx_http_strangler_find_split(call, name, p - name) != NGX_OK) {
-        goto not_found;
+        return ngx_http_strangler_problem(call, NGX_HTTP_NOT_FOUND,
+                                          "there is no split of this name");
     }
 
     for (route = ngx_http_strangler_routes; route->method; route++) {

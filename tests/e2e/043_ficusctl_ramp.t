@@ -50,6 +50,8 @@ like($out, qr/^  v1 \(baseline\) +87\.50 /m, 'the first step is made');
 like($out, qr/^  ramp running, step 1 of 8, hold: ./m, 'what it does');
 like($out, qr/^  from v1=100 v2=0 to v1=0 v2=100, 12\.5 points each 3600 s$/m,
     'and will do');
+like($out, qr/^  guard: errors at most 2 points above the baseline's\n  guard: p90 at most 1\.5 times the baseline's\n  guard: at least 7 requests in a step\n  way back: snap$/m,
+    'how it is guarded, and how it goes back');
 is_deeply(state()->{ramp}{guards}, { max_error_ratio => 0.02,
     max_latency_ratio => 1.5, quantile => 0.9, min_requests => 7 }, 'guards');
 

@@ -110,7 +110,7 @@ like($out, qr/^no request was seen$/m, 'nothing yet');
 
 get($t->port(0), '/two/x') for 1 .. 4;
 ctl(0, 'ledger', 'users');
-like($out, qr,^  needed +4 +4 +100\.00 +0 +0\n +/two/\n +v1 was needed ,m,
+like($out, qr,^needed    /two/\n {10}v1 was needed .* ago\n {10}4 of 4 requests to v1\, 100\.00 %; 0 rescued; 0 of 0 differ$,m,
     'a route that needs the baseline');
 ctl(0, '--json', 'ledger', 'users');
 is(decode_json($out)->{routes}[0]{requests}{v1}, 4, '--json');
@@ -124,7 +124,7 @@ ctl(0, 'shadow', 'users');
 like($out, qr/^users  0\.00 % of requests go to the other arm, too$/m, 'shadow');
 ctl(0, 'shadow', 'users', '12.5');
 like($out, qr/^users  12\.50 % of requests/m, 'another share');
-like($out, qr/^  \d+ started, \d+ compared, \d+ differ, \d+ failed, \d+ dropped, \d+ in flight$/m,
+like($out, qr/^  \d+ started, \d+ compared, \d+ differ\n  \d+ failed, \d+ dropped, \d+ in flight$/m,
     'and what became of them');
 is(get($t->port(1), '/api/v1/splits/users')->{json}{shadow}{share}, 12.5,
     'it is so');
@@ -169,8 +169,8 @@ ok(wait_for(10, sub {
     get($t->port(1), '/api/v1/splits/users')->{json}{ramp}{state}
         eq 'rolled-back' }), 'the breaker opens, the ramp ends');
 ctl(0, 'status');
-like($out, qr/^  of 40\.00$/m, 'status shows who has more than was asked for');
-like($out, qr/^  of 60\.00, breaker open: \d tries in a row failed$/m,
+like($out, qr/^  set to 40\.00 %$/m, 'status shows who has more than was asked for');
+like($out, qr/^  set to 60\.00 %, breaker open: \d tries in a row failed$/m,
     'status says why');
 like($out, qr/^  ramp rolled-back, step 1 of 3, .*$/m, 'and what of the ramp');
 
@@ -188,7 +188,7 @@ SKIP: {
 
     my $screen = $t->log('watch.log') =~ s/\e\[[?\d;]*[a-zA-Z]//gr;
 
-    like($screen, qr/of \d+\.00, breaker open: \d tries/, 'the breaker');
+    like($screen, qr/set to \d+\.00 %, breaker open: \d tries/, 'the breaker');
     like($screen, qr/ramp rolled-back, step 1 of 3/, 'the ramp');
     utf8::decode($screen);
     is(scalar(grep { length > 80 } split /[\r\n]+/, $screen), 0,

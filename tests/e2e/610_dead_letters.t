@@ -128,6 +128,8 @@ is(scalar @{letters()}, scalar @poison, 'nothing was dropped');
 my ($rc, $text) = ctl('dlq', 'list');
 is($rc, 0, 'dlq list');
 is(scalar(() = $text =~ /^msg-/gm), scalar @poison, 'lists all') or diag($text);
+is(scalar(() = $text =~ /^    (?:of \S+, version \d+, )?(?:decode|state|apply), \d+ (?:try|tries): ./gm),
+    scalar @poison, 'and says of each what is wrong') or diag($text);
 
 my ($none) = grep { !defined $_->{key} } @{letters()};
 

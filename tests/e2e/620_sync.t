@@ -51,7 +51,7 @@ soon(sub { (ctl('check'))[0] == 0 }, 'level');
 
 my ($rc, $text) = ctl('check');
 is($rc, 0, 'sync check');
-like($text, qr/^users  level, \d+ documents/, 'says so');
+like($text, qr/^users  in step, \d+ documents/, 'says so');
 
 my $r = $api->admin('GET', $sync);
 is($r->{status}, 200, 'the last compare');

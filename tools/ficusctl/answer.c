@@ -11,6 +11,7 @@
 
 
 static void ctl_problem(const ctl_answer_t *answer);
+static const char *ctl_hint(long status);
 
 
 /* shows what there is */
@@ -67,8 +68,8 @@ ctl_problem(const ctl_answer_t *answer)
     size_t        i;
     json_object  *errors, *error, *value;
 
-    ctl_error("refused with %ld: %s", answer->status,
-              ctl_get_text(answer->json, "detail"));
+    ctl_error("refused with %ld: %s%s", answer->status,
+              ctl_get_text(answer->json, "detail"), ctl_hint(answer->status));
 
     errors = ctl_get_array(answer->json, "errors");
 
@@ -83,6 +84,25 @@ ctl_problem(const ctl_answer_t *answer)
         }
 
         fputc('\n', stderr);
+    }
+}
+
+
+/* what to do about it, where that is always the same */
+
+static const char *
+ctl_hint(long status)
+{
+    switch (status) {
+
+    case 401:
+        return "; --token-file=FILE sends it";
+
+    case 412:
+        return "; ficusctl status shows it, history who has made it";
+
+    default:
+        return "";
     }
 }
 

@@ -336,7 +336,9 @@ ctl_perform(ctl_client_t *client, const ctl_options_t *options, bool quiet,
     if (rc != CURLE_OK) {
 
         if (!quiet) {
-            ctl_error("%s can't be reached: %s", options->url,
+            ctl_error("%s can't be reached: %s\n"
+                      "  does nginx run there? --url=URL names another admin "
+                      "port", options->url,
                       client->error[0] != '\0' ? client->error
                                                : curl_easy_strerror(rc));
         }

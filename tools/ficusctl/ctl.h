@@ -212,6 +212,7 @@ json_object *ctl_get_array(json_object *object, const char *name);
 
 void ctl_show_splits(const ctl_options_t *options, json_object *json);
 void ctl_show_split(const ctl_options_t *options, json_object *split);
+bool ctl_has_breaker(json_object *arm);
 bool ctl_show_breaker(const ctl_options_t *options, json_object *arm);
 void ctl_show_head(const ctl_options_t *options, json_object *split);
 int ctl_put_weights(FILE *out, json_object *weights);

@@ -17,11 +17,11 @@ static int ctl_dlq_list(const ctl_options_t *options, const char *after);
 static int ctl_dlq_call(const ctl_options_t *options, const char *method,
     char *path, ctl_show_pt show);
 static void ctl_show_letters(const ctl_options_t *options, json_object *json);
+static void ctl_show_row(const ctl_options_t *options, json_object *letter);
 static void ctl_show_letter(const ctl_options_t *options, json_object *json);
 static void ctl_show_redriven(const ctl_options_t *options,
     json_object *json);
 static void ctl_show_dropped(const ctl_options_t *options, json_object *json);
-static void ctl_cell(json_object *object, const char *name, int width);
 
 
 int
@@ -103,21 +103,8 @@ ctl_show_letters(const ctl_options_t *options, json_object *json)
         return;
     }
 
-    printf("%s%-36s  %-20s  %10s  %-6s  %5s  %-20s  %s%s\n",
-           ctl_color(options, CTL_DIM), "id", "key", "version", "cause",
-           "tries", "time", "error", ctl_color(options, CTL_PLAIN));
-
     for (i = 0; i < n; i++) {
-        letter = json_object_array_get_idx(json, i);
-
-        ctl_cell(letter, "id", 36);
-        ctl_cell(letter, "key", 20);
-        printf("%10lld  ", (long long) ctl_get_int(letter, "version"));
-        ctl_cell(letter, "cause", 6);
-        printf("%5lld  ", (long long) ctl_get_int(letter, "tries"));
-        ctl_cell(letter, "time", 20);
-        ctl_text(ctl_get_text(letter, "error"));
-        putchar('\n');
+        ctl_show_row(options, json_object_array_get_idx(json, i));
     }
 
     if (n == CTL_PAGE) {
@@ -129,18 +116,32 @@ ctl_show_letters(const ctl_options_t *options, json_object *json)
 }
 
 
-/* text that is wider than its column moves the others, and is not cut */
+/* which event, whose, what is wrong with it */
 
 static void
-ctl_cell(json_object *object, const char *name, int width)
+ctl_show_row(const ctl_options_t *options, json_object *letter)
 {
-    const char  *text;
+    int64_t      tries;
+    const char  *key;
 
-    text = ctl_get_text(object, name);
-    ctl_text(text[0] != '\0' ? text : "-");
+    key = ctl_get_text(letter, "key");
+    tries = ctl_get_int(letter, "tries");
 
-    printf("%*s", width - (int) (text[0] != '\0' ? strlen(text) : 1) > 0
-           ? width - (int) (text[0] != '\0' ? strlen(text) : 1) + 2 : 2, "");
+    fputs(ctl_color(options, CTL_BOLD), stdout);
+    ctl_text(ctl_get_text(letter, "id"));
+    printf("%s  %s\n    ", ctl_color(options, CTL_PLAIN),
+           ctl_get_text(letter, "time"));
+
+    if (key[0] != '\0') {
+        fputs("of ", stdout);
+        ctl_text(key);
+        printf(", version %lld, ", (long long) ctl_get_int(letter, "version"));
+    }
+
+    printf("%s, %lld %s: ", ctl_get_text(letter, "cause"), (long long) tries,
+           tries == 1 ? "try" : "tries");
+    ctl_text(ctl_get_text(letter, "error"));
+    putchar('\n');
 }
 
 

@@ -26,6 +26,7 @@ static void ctl_show_example(const ctl_options_t *options,
 static void ctl_show_ledger(const ctl_options_t *options, json_object *json);
 static void ctl_show_ledger_route(const ctl_options_t *options,
     json_object *route, const char *baseline);
+static int64_t ctl_sum(json_object *counts);
 static double ctl_percent(json_object *json);
 
 
@@ -71,8 +72,8 @@ ctl_show_shadow(const ctl_options_t *options, json_object *split)
     }
 
     printf("%s%s%s  %.2f %% of requests go to the other arm, too\n"
-           "  %lld started, %lld compared, %lld differ, %lld failed, "
-           "%lld dropped, %lld in flight\n",
+           "  %lld started, %lld compared, %lld differ\n"
+           "  %lld failed, %lld dropped, %lld in flight\n",
            ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
            ctl_color(options, CTL_PLAIN), ctl_get_number(shadow, "share"),
            (long long) ctl_get_int(shadow, "started"),
@@ -282,10 +283,6 @@ ctl_show_ledger(const ctl_options_t *options, json_object *json)
         return;
     }
 
-    printf("\n%s  %-7s  %12s  %12s  %9s  %8s  %8s%s\n",
-           ctl_color(options, CTL_DIM), "verdict", "requests", baseline,
-           "per cent", "rescued", "differ", ctl_color(options, CTL_PLAIN));
-
     for (i = 0; i < n; i++) {
         ctl_show_ledger_route(options, json_object_array_get_idx(routes, i),
                               baseline);
@@ -297,11 +294,9 @@ static void
 ctl_show_ledger_route(const ctl_options_t *options, json_object *route,
     const char *baseline)
 {
-    int                          color;
-    int64_t                      all;
-    const char                  *verdict;
-    json_object                 *requests, *share;
-    struct json_object_iterator  it, end;
+    int           color;
+    const char   *verdict;
+    json_object  *requests, *share;
 
     if (!json_object_object_get_ex(route, "requests", &requests)
         || !json_object_object_get_ex(route, "share", &share))
@@ -309,28 +304,45 @@ ctl_show_ledger_route(const ctl_options_t *options, json_object *route,
         return;
     }
 
-    all = 0;
-    it = json_object_iter_begin(requests);
-    end = json_object_iter_end(requests);
+    verdict = ctl_get_text(route, "verdict");
+    color = strcmp(verdict, "needed") == 0 ? CTL_RED
+            : strcmp(verdict, "watching") == 0 ? CTL_DIM : CTL_BOLD;
+
+    printf("\n%s%-8s%s  %s", ctl_color(options, color), verdict,
+           ctl_color(options, CTL_PLAIN), ctl_color(options, CTL_BOLD));
+    ctl_text(ctl_get_text(route, "route"));
+    printf("%s\n%10s", ctl_color(options, CTL_PLAIN), "");
+    ctl_text(ctl_get_text(route, "says"));
+    printf("\n%10s%s%lld of %lld requests to %s, %.2f %%; %lld rescued; "
+           "%lld of %lld differ%s\n", "", ctl_color(options, CTL_DIM),
+           (long long) ctl_get_int(requests, baseline),
+           (long long) ctl_sum(requests), baseline,
+           ctl_get_number(share, baseline),
+           (long long) ctl_get_int(route, "rescued"),
+           (long long) ctl_get_int(route, "mismatched"),
+           (long long) ctl_get_int(route, "compared"),
+           ctl_color(options, CTL_PLAIN));
+}
+
+
+/* of all members, which are numbers */
+
+static int64_t
+ctl_sum(json_object *counts)
+{
+    int64_t                      sum;
+    struct json_object_iterator  it, end;
+
+    sum = 0;
+    it = json_object_iter_begin(counts);
+    end = json_object_iter_end(counts);
 
     while (!json_object_iter_equal(&it, &end)) {
-        all += json_object_get_int64(json_object_iter_peek_value(&it));
+        sum += json_object_get_int64(json_object_iter_peek_value(&it));
         json_object_iter_next(&it);
     }
 
-    verdict = ctl_get_text(route, "verdict");
-    color = strcmp(verdict, "quiet") == 0 ? CTL_BOLD : CTL_DIM;
-
-    printf("  %s%-7s%s  %12lld  %12lld  %9.2f  %8lld  %8lld\n           ",
-           ctl_color(options, color), verdict, ctl_color(options, CTL_PLAIN),
-           (long long) all, (long long) ctl_get_int(requests, baseline),
-           ctl_get_number(share, baseline),
-           (long long) ctl_get_int(route, "rescued"),
-           (long long) ctl_get_int(route, "mismatched"));
-    ctl_text(ctl_get_text(route, "route"));
-    printf("\n           %s", ctl_color(options, CTL_DIM));
-    ctl_text(ctl_get_text(route, "says"));
-    puts(ctl_color(options, CTL_PLAIN));
+    return sum;
 }
 
 

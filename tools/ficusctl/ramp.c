@@ -16,6 +16,7 @@ static bool ctl_ramp_number(const ctl_options_t *options, ctl_extra_t extra,
     const char *name, json_object *to);
 static void ctl_ramp_down(const ctl_options_t *options, json_object *body);
 static void ctl_ramp_weights(json_object *ramp, const char *name);
+static void ctl_ramp_guards(json_object *ramp);
 
 
 int
@@ -196,6 +197,8 @@ ctl_show_ramp(const ctl_options_t *options, json_object *split)
     ctl_ramp_weights(ramp, "to");
     printf(", %.10g points each %.10g s\n", ctl_get_number(ramp, "points"),
            ctl_get_number(ramp, "every"));
+    ctl_ramp_guards(ramp);
+    printf("  way back: %s\n", ctl_get_text(ramp, "down"));
 }
 
 
@@ -206,6 +209,46 @@ ctl_ramp_weights(json_object *ramp, const char *name)
 
     if (json_object_object_get_ex(ramp, name, &weights)) {
         (void) ctl_put_weights(stdout, weights);
+    }
+}
+
+
+/* a line for each; what is not given is 0 */
+
+static void
+ctl_ramp_guards(json_object *ramp)
+{
+    double        errors, latency, mismatches;
+    int64_t       requests;
+    json_object  *guards;
+
+    if (!json_object_object_get_ex(ramp, "guards", &guards)) {
+        return;
+    }
+
+    errors = ctl_get_number(guards, "max_error_ratio");
+    latency = ctl_get_number(guards, "max_latency_ratio");
+    mismatches = ctl_get_number(guards, "max_mismatch_ratio");
+    requests = ctl_get_int(guards, "min_requests");
+
+    if (json_object_object_get_ex(guards, "max_error_ratio", NULL)) {
+        printf("  guard: errors at most %.10g points above the baseline's\n",
+               errors * 100);
+    }
+
+    if (latency > 0) {
+        printf("  guard: p%.10g at most %.10g times the baseline's\n",
+               ctl_get_number(guards, "quantile") * 100, latency);
+    }
+
+    if (json_object_object_get_ex(guards, "max_mismatch_ratio", NULL)) {
+        printf("  guard: at most %.10g %% of the answers differ\n",
+               mismatches * 100);
+    }
+
+    if (requests > 0) {
+        printf("  guard: at least %lld requests in a step\n",
+               (long long) requests);
     }
 }
 
@@ -226,10 +269,11 @@ ctl_show_ramp_line(const ctl_options_t *options, json_object *split)
     state = ctl_get_text(ramp, "state");
     color = strcmp(state, "rolled-back") == 0 ? CTL_RED : CTL_BOLD;
 
-    printf("  ramp %s%s%s, step %lld of %lld, %s: ",
+    printf("  ramp %s%s%s, step %lld of %lld%s, %s: ",
            ctl_color(options, color), state, ctl_color(options, CTL_PLAIN),
            (long long) ctl_get_int(ramp, "step"),
            (long long) ctl_get_int(ramp, "of"),
+           ctl_get_bool(ramp, "going_back") ? ", going back" : "",
            ctl_get_text(ramp, "verdict"));
     ctl_text(ctl_get_text(ramp, "why"));
 

@@ -11,11 +11,16 @@
 #include "ctl.h"
 
 
-#define CTL_BAR  24
+#define CTL_NAME          20    /* columns of a name, and of it and a bar */
+#define CTL_NAME_AND_BAR  44
+#define CTL_BASELINE      " (baseline)"
+#define CTL_WEIGHTS       30    /* what is wider leaves no room for others */
 
 
+static int ctl_name_width(json_object *arms, const char *baseline);
 static void ctl_show_arm(const ctl_options_t *options, json_object *arm,
-    const char *baseline, int color);
+    const char *baseline, int width, int color);
+static void ctl_show_record(json_object *record, int width);
 
 
 void
@@ -41,20 +46,25 @@ ctl_show_splits(const ctl_options_t *options, json_object *json)
 void
 ctl_show_split(const ctl_options_t *options, json_object *split)
 {
+    int           width;
     size_t        i;
+    const char   *baseline;
     json_object  *arms;
 
     ctl_show_head(options, split);
 
-    printf("\n%s  %-20s %7s  %-*s %12s %10s%s\n",
-           ctl_color(options, CTL_DIM), "arm", "weight", CTL_BAR, "",
-           "requests", "failures", ctl_color(options, CTL_PLAIN));
-
     arms = ctl_get_array(split, "arms");
+    baseline = ctl_get_text(split, "baseline");
+    width = ctl_name_width(arms, baseline);
+
+    printf("\n%s  %-*s %8s  %-*s %11s %10s%s\n",
+           ctl_color(options, CTL_DIM), width, "arm", "weight %",
+           CTL_NAME_AND_BAR - width, "", "requests", "failures",
+           ctl_color(options, CTL_PLAIN));
 
     for (i = 0; arms != NULL && i < json_object_array_length(arms); i++) {
-        ctl_show_arm(options, json_object_array_get_idx(arms, i),
-                     ctl_get_text(split, "baseline"), CTL_ARMS + (int) i);
+        ctl_show_arm(options, json_object_array_get_idx(arms, i), baseline,
+                     width, CTL_ARMS + (int) i);
     }
 
     if (ctl_show_ramp_line(options, split)) {
@@ -78,11 +88,33 @@ ctl_show_head(const ctl_options_t *options, json_object *split)
 }
 
 
+/* of the longest one */
+
+static int
+ctl_name_width(json_object *arms, const char *baseline)
+{
+    int          width, widest;
+    size_t       i;
+    const char  *name;
+
+    widest = CTL_NAME;
+
+    for (i = 0; arms != NULL && i < json_object_array_length(arms); i++) {
+        name = ctl_get_text(json_object_array_get_idx(arms, i), "name");
+        width = snprintf(NULL, 0, "%.32s%s", name,
+                         strcmp(name, baseline) == 0 ? CTL_BASELINE : "");
+        widest = (width > widest) ? width : widest;
+    }
+
+    return widest;
+}
+
+
 /* the weight in use, and the one that was asked for where that is another */
 
 static void
 ctl_show_arm(const ctl_options_t *options, json_object *arm,
-    const char *baseline, int color)
+    const char *baseline, int width, int color)
 {
     char         name[64];
     double       used;
@@ -92,11 +124,11 @@ ctl_show_arm(const ctl_options_t *options, json_object *arm,
     used = ctl_get_number(arm, "effective");
 
     (void) snprintf(name, sizeof(name), "%.32s%s", text,
-                    strcmp(text, baseline) == 0 ? " (baseline)" : "");
+                    strcmp(text, baseline) == 0 ? CTL_BASELINE : "");
 
-    printf("  %-20s %7.2f  ", name, used);
-    ctl_bar(options, used / 100, CTL_BAR, color);
-    printf(" %12lld %10lld\n", (long long) ctl_get_int(arm, "requests"),
+    printf("  %-*s %8.2f  ", width, name, used);
+    ctl_bar(options, used / 100, (unsigned) (CTL_NAME_AND_BAR - width), color);
+    printf(" %11lld %10lld\n", (long long) ctl_get_int(arm, "requests"),
            (long long) ctl_get_int(arm, "failures"));
 
     if (ctl_show_breaker(options, arm)) {
@@ -105,24 +137,34 @@ ctl_show_arm(const ctl_options_t *options, json_object *arm,
 }
 
 
-/* one line, of an arm that has not the weight that was asked for */
+/* whether an arm has not the weight that was asked for */
+
+bool
+ctl_has_breaker(json_object *arm)
+{
+    return strcmp(ctl_get_text(arm, "state"), "closed") != 0
+           || fabs(ctl_get_number(arm, "configured")
+                   - ctl_get_number(arm, "effective"))
+              >= 0.005;
+}
+
+
+/* one line, of such an arm */
 
 bool
 ctl_show_breaker(const ctl_options_t *options, json_object *arm)
 {
-    double       asked, used;
     const char  *state, *reason;
 
-    state = ctl_get_text(arm, "state");
-    reason = ctl_get_text(arm, "state_reason");
-    asked = ctl_get_number(arm, "configured");
-    used = ctl_get_number(arm, "effective");
-
-    if (fabs(asked - used) < 0.005 && strcmp(state, "closed") == 0) {
+    if (!ctl_has_breaker(arm)) {
         return false;
     }
 
-    printf("  %sof %.2f", ctl_color(options, CTL_RED), asked);
+    state = ctl_get_text(arm, "state");
+    reason = ctl_get_text(arm, "state_reason");
+
+    printf("  %sset to %.2f %%", ctl_color(options, CTL_RED),
+           ctl_get_number(arm, "configured"));
 
     if (strcmp(state, "closed") != 0) {
         printf(", breaker %s%s%s", state, reason[0] != '\0' ? ": " : "",
@@ -185,7 +227,7 @@ ctl_show_slots(const ctl_options_t *options, json_object *json)
 void
 ctl_show_history(const ctl_options_t *options, json_object *json)
 {
-    int           n, width, widest;
+    int           width, widest;
     size_t        i;
     json_object  *row, *weights;
 
@@ -201,24 +243,41 @@ ctl_show_history(const ctl_options_t *options, json_object *json)
     }
 
     printf("%s%-13s  %-20s  %-*s  %s%s\n", ctl_color(options, CTL_DIM),
-           "generation", "changed at", widest, "weights", "by, why",
+           "generation", "changed at",
+           widest > CTL_WEIGHTS ? 0 : widest, "weights", "by, why",
            ctl_color(options, CTL_PLAIN));
 
     for (i = 0; i < json_object_array_length(json); i++) {
-        row = json_object_array_get_idx(json, i);
-
-        printf("%-13lld  %-20s  ", (long long) ctl_get_int(row, "generation"),
-               ctl_get_text(row, "changed_at"));
-
-        n = json_object_object_get_ex(row, "weights", &weights)
-            ? ctl_put_weights(stdout, weights) : 0;
-        printf("%*s", widest - n + 2, "");
-
-        ctl_text(ctl_get_text(row, "changed_by"));
-        fputs(": ", stdout);
-        ctl_text(ctl_get_text(row, "reason"));
-        putchar('\n');
+        ctl_show_record(json_object_array_get_idx(json, i), widest);
     }
+}
+
+
+/* who and why go to a line of their own where there is no room */
+
+static void
+ctl_show_record(json_object *record, int width)
+{
+    int           n;
+    json_object  *weights;
+
+    printf("%-13lld  %-20s  ", (long long) ctl_get_int(record, "generation"),
+           ctl_get_text(record, "changed_at"));
+
+    n = json_object_object_get_ex(record, "weights", &weights)
+        ? ctl_put_weights(stdout, weights) : 0;
+
+    if (width > CTL_WEIGHTS) {
+        printf("\n%15s", "");
+
+    } else {
+        printf("%*s", width - n + 2, "");
+    }
+
+    ctl_text(ctl_get_text(record, "changed_by"));
+    fputs(": ", stdout);
+    ctl_text(ctl_get_text(record, "reason"));
+    putchar('\n');
 }
 
 

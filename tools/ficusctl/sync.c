@@ -107,7 +107,7 @@ ctl_sync_result(json_object *json)
 static void
 ctl_show_sync(const ctl_options_t *options, json_object *json)
 {
-    const char   *error;
+    const char   *error, *result;
     json_object  *last;
 
     if (!json_object_object_get_ex(json, "last", &last) || last == NULL) {
@@ -115,9 +115,12 @@ ctl_show_sync(const ctl_options_t *options, json_object *json)
         return;
     }
 
+    result = ctl_get_text(last, "result");
+
     printf("%s%s%s  %s, %lld documents in %.2f s (%s)\n",
            ctl_color(options, CTL_BOLD), ctl_get_text(json, "source"),
-           ctl_color(options, CTL_PLAIN), ctl_get_text(last, "result"),
+           ctl_color(options, CTL_PLAIN),
+           strcmp(result, "level") == 0 ? "in step" : result,
            (long long) ctl_get_int(last, "documents"),
            ctl_get_number(last, "seconds"), ctl_get_text(last, "reason"));
 
@@ -128,7 +131,7 @@ ctl_show_sync(const ctl_options_t *options, json_object *json)
                ctl_color(options, CTL_PLAIN));
     }
 
-    if (strcmp(ctl_get_text(last, "result"), "level") == 0) {
+    if (strcmp(result, "level") == 0) {
         return;
     }
 

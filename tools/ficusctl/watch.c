@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,8 +16,9 @@
 #include "ctl.h"
 
 
-#define CTL_WATCH_ARMS  32
+#define CTL_WATCH_ARMS  256
 #define CTL_WATCH_BAR   22
+#define CTL_WATCH_ROWS  24      /* of a terminal that does not tell */
 
 
 /* the counts of a second ago, in the order of the answer */
@@ -35,6 +37,10 @@ static int ctl_watch_once(const ctl_options_t *options, const char *split,
     ctl_watch_t *watch);
 static void ctl_watch_draw(const ctl_options_t *options, json_object *json,
     ctl_watch_t *watch);
+static void ctl_watch_all(const ctl_options_t *options, json_object *splits,
+    double seconds, ctl_watch_t *watch, size_t *at);
+static unsigned ctl_watch_height(json_object *split);
+static unsigned ctl_watch_rows(void);
 static void ctl_watch_split(const ctl_options_t *options, json_object *split,
     double seconds, ctl_watch_t *watch, size_t *at);
 static int64_t ctl_watch_new(const ctl_watch_t *watch, json_object *arm,
@@ -138,7 +144,7 @@ ctl_watch_draw(const ctl_options_t *options, json_object *json,
     ctl_watch_t *watch)
 {
     double  now, seconds;
-    size_t  i, n;
+    size_t  n;
 
     now = ctl_watch_now();
     seconds = (watch->time > 0) ? now - watch->time : 0;
@@ -151,11 +157,7 @@ ctl_watch_draw(const ctl_options_t *options, json_object *json,
     watch->lines = 0;
 
     if (json_object_is_type(json, json_type_array)) {
-
-        for (i = 0; i < json_object_array_length(json); i++) {
-            ctl_watch_split(options, json_object_array_get_idx(json, i),
-                            seconds, watch, &n);
-        }
+        ctl_watch_all(options, json, seconds, watch, &n);
 
     } else {
         ctl_watch_split(options, json, seconds, watch, &n);
@@ -165,6 +167,71 @@ ctl_watch_draw(const ctl_options_t *options, json_object *json,
 
     watch->n = n;
     watch->time = now;
+}
+
+
+/* as many as the screen has room for: what has left it can't be drawn over */
+
+static void
+ctl_watch_all(const ctl_options_t *options, json_object *splits,
+    double seconds, ctl_watch_t *watch, size_t *at)
+{
+    size_t        i, n;
+    unsigned      rows;
+    json_object  *split;
+
+    n = json_object_array_length(splits);
+    rows = ctl_watch_rows() - 1;
+
+    for (i = 0; i < n; i++) {
+        split = json_object_array_get_idx(splits, i);
+
+        if (i > 0 && watch->lines + ctl_watch_height(split) + (i + 1 < n)
+                     > rows)
+        {
+            printf("  and %zu more; \"ficusctl watch SPLIT\" shows one"
+                   "\033[K\n", n - i);
+            watch->lines++;
+            break;
+        }
+
+        ctl_watch_split(options, split, seconds, watch, at);
+    }
+}
+
+
+/* lines of a split, as ctl_watch_split() draws it */
+
+static unsigned
+ctl_watch_height(json_object *split)
+{
+    size_t        i, n;
+    unsigned      lines;
+    json_object  *arms, *ramp;
+
+    arms = ctl_get_array(split, "arms");
+    n = (arms != NULL) ? json_object_array_length(arms) : 0;
+    lines = 4 + (unsigned) n;
+
+    for (i = 0; i < n; i++) {
+        lines += ctl_has_breaker(json_object_array_get_idx(arms, i));
+    }
+
+    return lines + (json_object_object_get_ex(split, "ramp", &ramp)
+                    && ramp != NULL);
+}
+
+
+static unsigned
+ctl_watch_rows(void)
+{
+    struct winsize  size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_row < 2) {
+        return CTL_WATCH_ROWS;
+    }
+
+    return size.ws_row;
 }
 
 
@@ -191,12 +258,12 @@ ctl_watch_split(const ctl_options_t *options, json_object *split,
     }
 
     printf("%s%s%s  generation %lld\033[K\n\n"
-           "%s  %-16s %7s  %-*s %7s  %10s %8s%s\033[K\n",
+           "%s  %-16s %8s  %-*s %7s  %10s %8s%s\033[K\n",
            ctl_color(options, CTL_BOLD), ctl_get_text(split, "name"),
            ctl_color(options, CTL_PLAIN),
            (long long) ctl_get_int(split, "generation"),
-           ctl_color(options, CTL_DIM), "arm", "weight", CTL_WATCH_BAR,
-           "of the last second", "seen", "requests/s", "failures",
+           ctl_color(options, CTL_DIM), "arm", "weight %", CTL_WATCH_BAR,
+           "of the last second", "seen %", "requests/s", "failures",
            ctl_color(options, CTL_PLAIN));
 
     for (i = 0; i < n; i++) {
@@ -204,7 +271,7 @@ ctl_watch_split(const ctl_options_t *options, json_object *split,
         weight = ctl_get_number(arm, "effective");
         share = (all > 0) ? (double) new[i] / (double) all : 0;
 
-        printf("  %-16.16s %7.2f  ", ctl_get_text(arm, "name"), weight);
+        printf("  %-16.16s %8.2f  ", ctl_get_text(arm, "name"), weight);
         ctl_bar(options, share, CTL_WATCH_BAR, CTL_ARMS + (int) i);
 
         if (all > 0) {
