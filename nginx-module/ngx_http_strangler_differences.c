@@ -87,9 +87,23 @@ ngx_int_t
 ngx_http_strangler_delete_diff(ngx_http_strangler_call_t *call,
     ngx_http_strangler_out_t *out)
 {
-    if (call->split->shadow) {
-        ngx_http_strangler_forget(call->split);
+    uint64_t  generation;
+
+    if (call->split->shadow == NULL) {
+        return ngx_http_strangler_show_diff(call, out);
     }
+
+    generation = call->split->sh->word >> 1;
+
+    if (call->if_match
+        && ngx_http_strangler_if_match(call->if_match, generation) != NGX_OK)
+    {
+        return ngx_http_strangler_problem(call, NGX_HTTP_PRECONDITION_FAILED,
+                                          "the split has another generation "
+                                          "now");
+    }
+
+    ngx_http_strangler_forget(call->split);
 
     return ngx_http_strangler_show_diff(call, out);
 }

@@ -322,8 +322,17 @@ is($split{noisy}->ask('GET', '/diff')->{json}{compared}, $more->{compared},
 
 # the API
 
-$r = $split{noisy}->ask('DELETE', '/diff');
-is($r->{status}, 200, 'DELETE');
+my $etag = $split{noisy}->ask('GET', '')->{headers}{etag};
+
+$r = $split{noisy}->ask('DELETE', '/diff', headers => [ 'If-Match' => '"1"' ]);
+is($r->{status}, 412, 'DELETE with a stale If-Match');
+is($r->{headers}{'content-type'}, 'application/problem+json', 'says why');
+is($split{noisy}->ask('GET', '/diff')->{json}{compared}, $more->{compared},
+    'forgets nothing');
+is($split{noisy}->ask('DELETE', '/diff',
+    headers => [ 'If-Match' => 'none' ])->{status}, 400, 'a bad one');
+$r = $split{noisy}->ask('DELETE', '/diff', headers => [ 'If-Match' => $etag ]);
+is($r->{status}, 200, 'DELETE with that of now');
 is($r->{json}{compared}, 0, 'forgets');
 is_deeply($r->{json}{routes}, [], 'all of it');
 is_deeply([ sort keys %{$r->{json}} ], [ sort qw(split since compared mismatched
