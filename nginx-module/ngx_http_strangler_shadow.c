@@ -89,6 +89,7 @@ ngx_http_strangler_claim(ngx_http_strangler_shadows_t *shadows)
         if (ngx_atomic_cmp_set(&shadows->running[i].pid, 0,
                                (ngx_atomic_uint_t) ngx_pid))
         {
+            shadows->running[i].n = 0;
             return &shadows->running[i];
         }
     }
@@ -107,7 +108,6 @@ ngx_http_strangler_clear_dead(ngx_http_strangler_shadows_t *shadows)
         pid = shadows->running[i].pid;
 
         if (pid && kill((ngx_pid_t) pid, 0) == -1 && ngx_errno == ESRCH) {
-            shadows->running[i].n = 0;
             (void) ngx_atomic_cmp_set(&shadows->running[i].pid, pid, 0);
         }
     }
@@ -126,7 +126,9 @@ ngx_http_strangler_in_flight(ngx_http_strangler_split_t *split)
     shadows = split->sh->shadows;
 
     for (i = 0; i < NGX_HTTP_STRANGLER_PROCESSES; i++) {
-        n += shadows->running[i].n;
+        if (shadows->running[i].pid) {
+            n += shadows->running[i].n;
+        }
     }
 
     return n;
@@ -269,7 +271,7 @@ ngx_http_strangler_shadow_create(ngx_http_request_t *r,
     cln->handler = ngx_http_strangler_client_done;
     cln->data = s;
 
-    (void) ngx_atomic_fetch_add(&split->shadow->running->n, 1);
+    split->shadow->running->n++;
     ngx_http_strangler_capture_more();
 
     return NGX_OK;
@@ -283,7 +285,7 @@ ngx_http_strangler_shadow_destroy(ngx_http_strangler_shadow_t *s)
         ngx_queue_remove(&s->queue);
     }
 
-    (void) ngx_atomic_fetch_add(&s->split->shadow->running->n, -1);
+    s->split->shadow->running->n--;
     ngx_http_strangler_capture_less();
 
     ngx_destroy_pool(s->pool);

@@ -310,7 +310,10 @@ typedef enum {
 } ngx_http_strangler_drop_e;
 
 
-/* how many a process has; it is free when the process has died */
+/*
+ * How many a process has.  It is free when the process has died, and changes
+ * its number alone; a number without a process is that of a dead one.
+ */
 
 typedef struct {
     ngx_atomic_t                    pid;
