@@ -133,6 +133,10 @@ ngx_http_strangler_connect(ngx_http_strangler_shadow_t *s)
 
     s->log.connection = c->number;
 
+    /* nginx takes it back when clients need connections, as idle ones */
+
+    ngx_reusable_connection(c, 1);
+
     return NGX_OK;
 }
 
@@ -273,14 +277,22 @@ ngx_http_strangler_begin(ngx_event_t *ev)
 static void
 ngx_http_strangler_event(ngx_event_t *ev)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_strangler_shadow_t  *s;
 
     c = ev->data;
     r = c->data;
 
     if (c->close) {
-        ngx_http_strangler_abort(ngx_http_strangler_shadow_of(r));
+
+        /* it may be the one that has just asked for a connection */
+
+        s = ngx_http_strangler_shadow_of(r);
+
+        ngx_reusable_connection(c, 0);
+        ngx_add_timer(&s->timer, 0);
+
         return;
     }
 

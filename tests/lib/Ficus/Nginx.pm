@@ -22,6 +22,7 @@ package Ficus::Nginx;
 # reuseport, so that all worker processes are asked).
 # %%MODULE%% and what Ficus::Run expands may be used too.
 #
+#     Ficus::Nginx->new($t, $text, connections => 40)   worker_connections, 512
 #     $nginx->conf($text)         writes another configuration
 #     $nginx->check($text)        `nginx -t`: (exit status, what it printed)
 #     $nginx->start               waits until it listens; returns itself
@@ -53,12 +54,13 @@ my $count = 0;      # several nginxes may run in one test
 
 
 sub new {
-    my ($class, $t, $conf) = @_;
+    my ($class, $t, $conf, %opt) = @_;
 
     my $self = bless {
         t => $t,
         name => $count++ ? "nginx-$count" : 'nginx',
         runs => 0,
+        connections => $opt{connections} // 512,
         program => _program(),
         module => abs_path($ENV{FICUS_MODULE}
             // root() . '/build/ngx_http_strangler_module.so'),
@@ -108,7 +110,7 @@ sub _expand {
         env UBSAN_OPTIONS;
         error_log %%DIR%%\/$logs\/$name-error.log info;
         worker_shutdown_timeout 10s;
-        events { worker_connections 512; }/g;
+        events { worker_connections $self->{connections}; }/g;
 
     my $paths = join "\n", map {
         "        ${_}_temp_path %%DIR%%/$name-$_;"
