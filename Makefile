@@ -225,8 +225,9 @@ nginx: $(NGINX_OBJS)/Makefile $(if $(filter %/nginx-asan,$(NGINX)),$(BUILD)/ngin
 all: $(if $(wildcard nginx-module/config),nginx) $(LIBFIG) $(PROGRAMS)
 
 
-# Test programs: tests/unit/test_*.c and tests/fuzz/fuzz_*.c are one program
-# each; what else is in these directories is linked with all of them.
+# Test programs: tests/unit/test_*.c, tests/fuzz/fuzz_*.c and tests/bench/
+# bench_*.c are one program each; what else is in these directories is linked
+# with all of them.
 
 # $(call tests,DIRECTORY,PREFIX)
 test_sources = $(sort $(wildcard tests/$(1)/$(2)_*.c))
@@ -234,13 +235,15 @@ test_helpers = $(filter-out $(test_sources),$(sort $(wildcard tests/$(1)/*.c)))
 
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,unit,test))
 FUZZ_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,fuzz,fuzz))
-BENCH_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+BENCH_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,bench,bench))
 
 $(O)/tests/unit/%.o: EXTRA_CFLAGS = $(CHECK_CFLAGS)
 
 $(UNIT_TESTS): TEST_LIBS = $(CHECK_LIBS)
 $(BENCH_PROGRAMS): TEST_LIBS = $(FCGI_LIBS)
 $(UNIT_TESTS): $(call objects,$(call test_helpers,unit,test))
+$(BENCH_PROGRAMS): $(call objects,$(call test_helpers,bench,bench) \
+    tests/unit/broker.c)
 
 # libFuzzer brings its own main()
 ifeq ($(FUZZ),yes)

@@ -16,6 +16,7 @@
  */
 
 
+#include "bench.h"
 #include "fig_consumer.h"
 #include "fig_log.h"
 #include "fig_metrics.h"
@@ -31,8 +32,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "../unit/broker.c"
 
 
 #define USERS    50000U
@@ -67,8 +66,6 @@ typedef struct {
 static void child(void);
 static fig_status_t apply(void *data, const fig_event_t *events, size_t n,
     fig_arena_t *arena);
-static fig_store_t *open_store(const char *name);
-static fig_bus_t *open_bus(void);
 static fig_op_t user_op(char *id, char *body, unsigned key);
 static void write_users(unsigned first, unsigned last);
 static void update(unsigned key);
@@ -78,7 +75,6 @@ static void load(const char *what, unsigned rate, unsigned threads,
 static void throughput(void);
 static void wait_for(unsigned key, uint64_t ver);
 static int compare(const void *a, const void *b);
-static void expect(bool condition, const char *what);
 
 
 static const fig_collection_t  users = {
@@ -141,8 +137,8 @@ main(void)
         _exit(0);
     }
 
-    store = open_store("users");
-    bus = open_bus();
+    store = open_store(&broker, "users", collections);
+    bus = open_bus(&broker);
     expect(fig_outbox_open(store, bus, &topic, NULL, NULL, &outbox) == FIG_OK,
            "outbox");
 
@@ -180,8 +176,8 @@ child(void)
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
-    store = open_store("orders");
-    bus = open_bus();
+    store = open_store(&broker, "orders", collections);
+    bus = open_bus(&broker);
 
     memset(&conf, 0, sizeof(conf));
     conf.topic = &topic;
@@ -244,54 +240,6 @@ apply(void *data, const fig_event_t *events, size_t n, fig_arena_t *arena)
     }
 
     return FIG_OK;
-}
-
-
-static fig_store_t *
-open_store(const char *name)
-{
-    fig_store_t       *opened;
-    fig_store_conf_t   conf;
-    char               uri[4200];
-
-    (void) snprintf(uri, sizeof(uri), "sqlite:%s/%s.db", broker.dir, name);
-
-    memset(&conf, 0, sizeof(conf));
-    conf.uri = uri;
-    conf.lock_timeout = 1000;
-    conf.cache = 256 * 1024;
-
-    expect(fig_store_open(&conf, collections, &opened) == FIG_OK, "store");
-
-    return opened;
-}
-
-
-static fig_bus_t *
-open_bus(void)
-{
-    unsigned         i;
-    fig_bus_t       *opened;
-    fig_bus_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.url = broker.url;
-    conf.name = "bench";
-    conf.stream_max_bytes = 1024 * 1024 * 1024;
-    conf.stream_max_age = 3600 * 1000;
-    conf.publish_pending = 4096;
-    conf.ack_wait = 30000;
-    conf.ack_pending = 1000;
-
-    expect(fig_bus_open(&conf, &opened) == FIG_OK, "bus");
-
-    for (i = 0; i < 1000 && !fig_bus_connected(opened); i++) {
-        broker_sleep(10);
-    }
-
-    expect(fig_bus_connected(opened), "connection");
-
-    return opened;
 }
 
 
@@ -481,14 +429,4 @@ compare(const void *a, const void *b)
     right = *(const uint32_t *) b;
 
     return (left > right) - (left < right);
-}
-
-
-static void
-expect(bool condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "bench: %s\n", what);
-        exit(EXIT_FAILURE);
-    }
 }

@@ -15,6 +15,7 @@
  */
 
 
+#include "bench.h"
 #include "fig_log.h"
 #include "fig_metrics.h"
 #include "fig_outbox.h"
@@ -30,8 +31,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../unit/broker.c"
-
 
 #define USERS    1000000U
 #define UPDATES  100000U
@@ -43,9 +42,6 @@
 
 static void fill(unsigned first, unsigned n, bool changed);
 static void fill_orders(unsigned n);
-static fig_store_t *open_store(const char *name,
-    const fig_collection_t *const *collections);
-static fig_bus_t *open_bus(void);
 static pid_t start(const char *name, const char *store);
 static void stop(pid_t pid);
 static unsigned behind(unsigned n);
@@ -53,7 +49,6 @@ static double until_level(unsigned n);
 static void cpu(pid_t pid, const char *name);
 static void look(pid_t service);
 static bool going(void *data);
-static void expect(bool condition, const char *what);
 
 
 static const fig_collection_t  users = { "users", { "email" }, { true } };
@@ -101,8 +96,8 @@ main(int argc, char **argv)
     broker_open(&broker, "max_payload: 16MB");
     broker_start(&broker);
 
-    source = open_store("users", users_all);
-    target = open_store("orders", orders_all);
+    source = open_store(&broker, "users", users_all);
+    target = open_store(&broker, "orders", orders_all);
 
     for (i = 0; i < n; i += BATCH) {
         fill(i, BATCH, false);
@@ -121,7 +116,7 @@ main(int argc, char **argv)
     cpu(follower, "orders");
     stop(follower);
 
-    bus = open_bus();
+    bus = open_bus(&broker);
     look(service);
     expect(fig_outbox_open(source, bus, &topic, NULL, NULL, &outbox) == FIG_OK,
            "outbox");
@@ -249,54 +244,6 @@ fill_orders(unsigned n)
             expect(fig_store_write(target, ops, BATCH) == FIG_OK, "orders");
         }
     }
-}
-
-
-static fig_store_t *
-open_store(const char *name, const fig_collection_t *const *collections)
-{
-    fig_store_t       *opened;
-    fig_store_conf_t   conf;
-    char               uri[4200];
-
-    (void) snprintf(uri, sizeof(uri), "sqlite:%s/%s.db", broker.dir, name);
-
-    memset(&conf, 0, sizeof(conf));
-    conf.uri = uri;
-    conf.lock_timeout = 10000;
-    conf.cache = 256 * 1024;
-
-    expect(fig_store_open(&conf, collections, &opened) == FIG_OK, "store");
-
-    return opened;
-}
-
-
-static fig_bus_t *
-open_bus(void)
-{
-    unsigned         i;
-    fig_bus_t       *opened;
-    fig_bus_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.url = broker.url;
-    conf.name = "bench";
-    conf.stream_max_bytes = 1024 * 1024 * 1024;
-    conf.stream_max_age = 3600 * 1000;
-    conf.publish_pending = 4096;
-    conf.ack_wait = 30000;
-    conf.ack_pending = 1000;
-
-    expect(fig_bus_open(&conf, &opened) == FIG_OK, "bus");
-
-    for (i = 0; i < 1000 && !fig_bus_connected(opened); i++) {
-        broker_sleep(10);
-    }
-
-    expect(fig_bus_connected(opened), "connection");
-
-    return opened;
 }
 
 
@@ -494,14 +441,4 @@ static bool
 going(void *data)
 {
     return true;
-}
-
-
-static void
-expect(bool condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "bench: %s\n", what);
-        exit(EXIT_FAILURE);
-    }
 }
