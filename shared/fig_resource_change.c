@@ -9,6 +9,8 @@
 #include "fig_resource_change.h"
 
 
+static fig_status_t change_new(const fig_resource_t *resource,
+    fig_change_t *change);
 static fig_status_t change_set(fig_json_t *object, const char *name,
     fig_json_t *value);
 static fig_status_t change_lay(fig_json_t *target, fig_json_t *patch,
@@ -91,8 +93,10 @@ fig_change_parse(fig_change_t *change)
 }
 
 
-fig_status_t
-fig_change_new(const fig_resource_t *resource, fig_change_t *change)
+/* fields of a new document from sent: the id first, no nulls */
+
+static fig_status_t
+change_new(const fig_resource_t *resource, fig_change_t *change)
 {
     fig_str_t    id;
     const char  *id_name;
@@ -344,7 +348,7 @@ fig_change_draft(const fig_resource_t *resource, fig_change_t *change)
     const char    *id_name;
     fig_status_t   rc;
 
-    rc = fig_change_new(resource, change);
+    rc = change_new(resource, change);
     if (rc != FIG_OK) {
         return rc;
     }

@@ -41,14 +41,6 @@ fig_status_t fig_change_parse(fig_change_t *change) FIG_NODISCARD;
 
 
 /*
- * Makes fields of a new document from sent: the id first, no nulls.
- */
-
-fig_status_t fig_change_new(const fig_resource_t *resource,
-    fig_change_t *change) FIG_NODISCARD;
-
-
-/*
  * Lays sent over fields; deep as RFC 7396 says, or only the first level.
  */
 

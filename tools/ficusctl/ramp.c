@@ -15,6 +15,7 @@ static json_object *ctl_ramp_body(const ctl_options_t *options);
 static bool ctl_ramp_number(const ctl_options_t *options, ctl_extra_t extra,
     const char *name, json_object *to);
 static void ctl_ramp_down(const ctl_options_t *options, json_object *body);
+static void ctl_show_ramp(const ctl_options_t *options, json_object *split);
 static void ctl_ramp_weights(json_object *ramp, const char *name);
 static void ctl_ramp_guards(json_object *ramp);
 
@@ -180,7 +181,7 @@ ctl_ramp_down(const ctl_options_t *options, json_object *body)
 }
 
 
-void
+static void
 ctl_show_ramp(const ctl_options_t *options, json_object *split)
 {
     json_object  *ramp;

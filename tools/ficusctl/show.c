@@ -17,6 +17,7 @@
 #define CTL_WEIGHTS       30    /* what is wider leaves no room for others */
 
 
+static void ctl_show_head(const ctl_options_t *options, json_object *split);
 static int ctl_name_width(json_object *arms, const char *baseline);
 static void ctl_show_arm(const ctl_options_t *options, json_object *arm,
     const char *baseline, int width, int color);
@@ -73,7 +74,7 @@ ctl_show_split(const ctl_options_t *options, json_object *split)
 }
 
 
-void
+static void
 ctl_show_head(const ctl_options_t *options, json_object *split)
 {
     printf("%s%s%s  generation %lld, set %s by ",
