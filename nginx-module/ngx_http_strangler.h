@@ -37,6 +37,7 @@
 
 
 #define NGX_HTTP_STRANGLER_KEYS         8
+#define NGX_HTTP_STRANGLER_FNV_BASIS    0xcbf29ce484222325
 
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
@@ -420,6 +421,10 @@ void ngx_http_strangler_visit_late(ngx_http_request_t *r,
 void ngx_http_strangler_visit_other(ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_refresh(ngx_http_strangler_split_t *split);
 void ngx_http_strangler_effect(ngx_http_strangler_split_t *split);
+
+/* routes */
+
+uint64_t ngx_http_strangler_fnv(uint64_t hash, const void *data, size_t len);
 
 /* upstream */
 

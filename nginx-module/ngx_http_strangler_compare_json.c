@@ -39,8 +39,6 @@ static ngx_uint_t ngx_http_strangler_type(struct json_object *value);
 static uint64_t ngx_http_strangler_hash_members(struct json_object *object);
 static uint64_t ngx_http_strangler_hash_json(struct json_object *value);
 static uint64_t ngx_http_strangler_hash_number(struct json_object *value);
-static uint64_t ngx_http_strangler_mix(uint64_t hash, const void *data,
-    size_t len);
 static int ngx_libc_cdecl ngx_http_strangler_cmp(const void *one,
     const void *two);
 
@@ -417,10 +415,10 @@ ngx_http_strangler_hash_members(struct json_object *object)
     sum = 0;
 
     json_object_object_foreach(object, name, member) {
-        h = ngx_http_strangler_mix(14695981039346656037ull, name,
+        h = ngx_http_strangler_fnv(NGX_HTTP_STRANGLER_FNV_BASIS, name,
                                    ngx_strlen(name));
         n = ngx_http_strangler_hash_json(member);
-        sum += ngx_http_strangler_mix(h, &n, sizeof(n));
+        sum += ngx_http_strangler_fnv(h, &n, sizeof(n));
     }
 
     return sum;
@@ -437,7 +435,7 @@ ngx_http_strangler_hash_json(struct json_object *value)
     ngx_uint_t  type;
 
     type = ngx_http_strangler_type(value);
-    hash = ngx_http_strangler_mix(14695981039346656037ull, &type,
+    hash = ngx_http_strangler_fnv(NGX_HTTP_STRANGLER_FNV_BASIS, &type,
                                   sizeof(type));
 
     switch (type) {
@@ -451,22 +449,22 @@ ngx_http_strangler_hash_json(struct json_object *value)
         for (i = 0; i < n; i++) {
             h = ngx_http_strangler_hash_json(json_object_array_get_idx(value,
                                                                        i));
-            hash = ngx_http_strangler_mix(hash, &h, sizeof(h));
+            hash = ngx_http_strangler_fnv(hash, &h, sizeof(h));
         }
 
         return hash;
 
     case json_type_string:
-        return ngx_http_strangler_mix(hash, json_object_get_string(value),
+        return ngx_http_strangler_fnv(hash, json_object_get_string(value),
                              (size_t) json_object_get_string_len(value));
 
     case json_type_boolean:
         h = (uint64_t) json_object_get_boolean(value);
-        return ngx_http_strangler_mix(hash, &h, sizeof(h));
+        return ngx_http_strangler_fnv(hash, &h, sizeof(h));
 
     case json_type_double:
         h = ngx_http_strangler_hash_number(value);
-        return ngx_http_strangler_mix(hash, &h, sizeof(h));
+        return ngx_http_strangler_fnv(hash, &h, sizeof(h));
 
     default: /* json_type_null */
         return hash;
@@ -500,21 +498,4 @@ ngx_http_strangler_hash_number(struct json_object *value)
     ngx_memcpy(&n, &x, sizeof(n));
 
     return n;
-}
-
-
-/* FNV-1a, whose steps are bytes, and a last one that spreads them */
-
-static uint64_t
-ngx_http_strangler_mix(uint64_t hash, const void *data, size_t len)
-{
-    const u_char *p = data;
-
-    while (len--) {
-        hash = (hash ^ *p++) * 1099511628211ull;
-    }
-
-    hash ^= hash >> 32;
-
-    return hash * 0x9e3779b97f4a7c15ull;
 }

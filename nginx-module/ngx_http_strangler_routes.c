@@ -18,7 +18,6 @@ static ngx_int_t ngx_http_strangler_route_name(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
 static ngx_int_t ngx_http_strangler_add_route(ngx_conf_t *cf, ngx_str_t *name,
     ngx_uint_t *route);
-static uint64_t ngx_http_strangler_route_hash(ngx_str_t *name);
 
 
 char *
@@ -215,7 +214,9 @@ ngx_http_strangler_place_of(ngx_http_strangler_split_t *split, ngx_str_t *name)
     ngx_uint_t                   i;
     ngx_http_strangler_entry_t  *entry;
 
-    hash = ngx_http_strangler_route_hash(name);
+    hash = ngx_http_strangler_fnv(NGX_HTTP_STRANGLER_FNV_BASIS, name->data,
+                                  name->len);
+    hash = hash ? hash : 1;
 
     for (i = 0; i < NGX_HTTP_STRANGLER_OTHER; i++) {
         entry = &split->sh->ledger[i];
@@ -239,20 +240,18 @@ ngx_http_strangler_place_of(ngx_http_strangler_split_t *split, ngx_str_t *name)
 }
 
 
-/* FNV-1a, of 64 bits */
+/* FNV-1a, whose steps are bytes, and a last one that spreads them */
 
-static uint64_t
-ngx_http_strangler_route_hash(ngx_str_t *name)
+uint64_t
+ngx_http_strangler_fnv(uint64_t hash, const void *data, size_t len)
 {
-    uint64_t    hash;
-    ngx_uint_t  i;
+    const u_char *p = data;
 
-    hash = 0xcbf29ce484222325;
-
-    for (i = 0; i < name->len; i++) {
-        hash ^= name->data[i];
-        hash *= 0x100000001b3;
+    while (len--) {
+        hash = (hash ^ *p++) * 0x100000001b3;
     }
 
-    return hash ? hash : 1;
+    hash ^= hash >> 32;
+
+    return hash * 0x9e3779b97f4a7c15;
 }
