@@ -279,7 +279,8 @@ SIM_UNDER_TEST := $(filter-out \
     shared/fig_app% shared/fig_bus_nats% shared/fig_config% shared/fig_fcgi% \
     shared/fig_log% shared/fig_metrics% shared/fig_route% \
     shared/fig_store_mongo% shared/fig_store_sqlite%,$(FIG_SOURCES)) \
-    $(DOMAIN_SOURCES) workers/users_v1.c workers/users_v2.c \
+    shared/fig_app_topics.c $(DOMAIN_SOURCES) \
+    workers/users_v1.c workers/users_v2.c \
     $(sort $(wildcard workers/orders/*.c))
 SIM_CASES := tests/unit/bus_fixture.c $(sort $(wildcard tests/unit/bus_cases*.c))
 SIM_PROGRAMS = $(addprefix $(BUILD)/tests/sim/,sim sim-bugs bus)

@@ -39,7 +39,7 @@ static fig_status_t fig_app_load(fig_app_t *app, int argc, char **argv);
 static int fig_app_run(fig_app_t *app);
 static void fig_app_signals(sigset_t *set);
 static fig_status_t fig_app_open(fig_app_t *app);
-static void fig_app_follow(fig_app_t *app);
+static fig_status_t fig_app_begin(fig_app_t *app);
 static void fig_app_close(fig_app_t *app);
 static int fig_app_serve(fig_app_t *app, const sigset_t *set);
 static int fig_app_wait(fig_app_t *app, const sigset_t *set);
@@ -61,6 +61,7 @@ fig_main(const fig_worker_t *worker, int argc, char **argv)
     app.worker = worker;
     app.conf = calloc(1, worker->conf_size ? worker->conf_size
                          : sizeof(fig_app_conf_t));
+    app.data = calloc(1, worker->data_size ? worker->data_size : 1);
 
     switch (fig_app_load(&app, argc, argv)) {
 
@@ -76,6 +77,7 @@ fig_main(const fig_worker_t *worker, int argc, char **argv)
         status = FIG_APP_BAD_SETTINGS;
     }
 
+    free(app.data);
     free(app.conf);
 
     return status;
@@ -96,7 +98,7 @@ fig_app_load(fig_app_t *app, int argc, char **argv)
     name = app->worker->name;
     settings = fig_app_settings(app->worker);
 
-    if (settings == NULL || app->conf == NULL) {
+    if (settings == NULL || app->conf == NULL || app->data == NULL) {
         (void) fprintf(stderr, "%s: out of memory\n", name);
         free(settings);
         return FIG_NOMEM;
@@ -183,16 +185,13 @@ fig_app_open(fig_app_t *app)
 
     fig_app_check(app, "bus", fig_app_check_bus, app);
 
-    if (worker->start(app, &app->data) != FIG_OK) {
+    if (fig_app_begin(app) != FIG_OK) {
         return FIG_ERROR;
     }
 
-    app->started = true;
-    fig_app_follow(app);
-
     tables[0] = worker->routes;
     tables[1] = fig_app_routes;
-    tables[2] = worker->consumer ? fig_consumer_routes : NULL;
+    tables[2] = worker->follows ? fig_consumer_routes : NULL;
     tables[3] = NULL;
 
     app->router = fig_router_create(tables);
@@ -212,16 +211,24 @@ fig_app_open(fig_app_t *app)
 }
 
 
-static void
-fig_app_follow(fig_app_t *app)
+static fig_status_t
+fig_app_begin(fig_app_t *app)
 {
-    fig_consumer_t  *consumer;
+    fig_status_t  rc;
 
-    if (app->worker->consumer) {
-        consumer = app->worker->consumer(app->data);
-        fig_consumer_routes_of(consumer);
-        fig_app_check(app, "sync", fig_consumer_check, consumer);
+    rc = app->worker->start(app, app->data);
+    if (rc != FIG_OK) {
+        return rc;
     }
+
+    app->started = true;
+    rc = fig_app_follow(app);
+
+    if (rc == FIG_OK && app->nconsumers != 0) {
+        fig_consumer_routes_of(app->consumers[0]);
+    }
+
+    return rc;
 }
 
 
@@ -235,13 +242,10 @@ fig_app_close(fig_app_t *app)
         app->worker->stop(app->data);
     }
 
+    fig_app_topics_close(app);
     fig_bus_close(app->bus);
     fig_store_close(app->store);
     fig_router_destroy(app->router);
-
-    if (app->started && app->worker->release) {
-        app->worker->release(app->data);
-    }
 }
 
 

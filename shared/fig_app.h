@@ -9,9 +9,10 @@
  * signals, graceful stop.
  *
  * SIGTERM, SIGINT: stop accepting, finish what runs (stop-timeout), call
- * stop(), flush, exit 0.  SIGHUP does nothing.  Exit 1: one line was logged,
- * which may be that requests still ran when stop-timeout was over; then stop()
- * is not called.  Exit 2: bad settings.  --check opens nothing.
+ * stop(), stop following others, publish what waits, exit 0.  SIGHUP does
+ * nothing.  Exit 1: one line was logged, which may be that requests still ran
+ * when stop-timeout was over; then stop() is not called.  Exit 2: bad
+ * settings.  --check opens nothing.
  *
  * Routes of every worker, served on its socket: /healthz (200 while the
  * process answers), /readyz (503 when it cannot serve; 200 {"status":
@@ -27,6 +28,7 @@
 #include "fig_config.h"
 #include "fig_consumer.h"
 #include "fig_fcgi.h"
+#include "fig_resource.h"
 #include "fig_route.h"
 #include "fig_store.h"
 
@@ -59,23 +61,32 @@ typedef struct {
     size_t                          conf_size;      /* 0: fig_app_conf_t */
 
     /*
-     * store and bus are open; *data is the requests' data.  What fails was
-     * logged, and stop() is not called then.
+     * What the worker keeps in memory, zeroed: data below, request->data of
+     * its handlers, conf.data of what it follows others with.  It goes when
+     * nobody can call the worker any more.
      */
-    fig_status_t                  (*start)(fig_app_t *app, void **data);
+    size_t                          data_size;
 
     /*
-     * What the worker follows others with, when it does: it has the routes of
-     * fig_consumer.h then, a row "sync" in /readyz and the settings
-     * sync-interval, sync-delete and dead-letters.  NULL: it follows nobody.
+     * What it follows others with; a row without a topic ends the table, NULL:
+     * it follows nobody.  interval, deletes, letters and data are set for it.
+     * The worker has the routes of fig_consumer.h then, which are those of the
+     * first row, a row "sync" in /readyz and the settings sync-interval,
+     * sync-delete and dead-letters.
      */
-    fig_consumer_t               *(*consumer)(void *data);
+    const fig_consumer_conf_t      *follows;
 
-    /* requests have ended, store and bus are still open; may be NULL */
+    /*
+     * store and bus are open, nobody is followed yet and no request comes.
+     * What fails was logged, and stop() is not called then.
+     */
+    fig_status_t                  (*start)(fig_app_t *app, void *data);
+
+    /*
+     * Requests have ended; store, bus, resources and what is followed still
+     * work.  May be NULL.
+     */
     void                          (*stop)(void *data);
-
-    /* store and bus are closed, and call nobody any more; may be NULL */
-    void                          (*release)(void *data);
 } fig_worker_t;
 
 
@@ -93,6 +104,18 @@ int fig_main(const fig_worker_t *worker, int argc, char **argv);
 const void *fig_app_conf(const fig_app_t *app);
 fig_store_t *fig_app_store(const fig_app_t *app);
 fig_bus_t *fig_app_bus(const fig_app_t *app);
+
+
+/*
+ * Opens a resource, which is part of the worker's data and has all of its
+ * fields set but store and outbox, in start() only: sets these, publishes its
+ * documents, has a row "outbox" in /readyz, and answers those who keep a
+ * replica of them (fig_source.h).  It is closed by itself, after stop().  At
+ * most 8.  FIG_ERROR: it was logged.
+ */
+
+fig_status_t fig_app_resource(fig_app_t *app, fig_resource_t *resource)
+    FIG_NODISCARD;
 
 
 /*

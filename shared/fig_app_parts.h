@@ -15,9 +15,11 @@
 
 #include "fig_app.h"
 #include "fig_log.h"
+#include "fig_source.h"
 
 
 #define FIG_APP_CHECKS  16
+#define FIG_APP_TOPICS  8
 
 
 typedef struct {
@@ -36,6 +38,11 @@ struct fig_app_s {
     fig_fcgi_t            *fcgi;
     void                  *data;
     bool                   started;
+    size_t                 nresources;
+    fig_outbox_t          *outboxes[FIG_APP_TOPICS];
+    fig_source_t           sources[FIG_APP_TOPICS];
+    size_t                 nconsumers;
+    fig_consumer_t        *consumers[FIG_APP_TOPICS];
     size_t                 nchecks;
     fig_app_check_t        checks[FIG_APP_CHECKS];
 };
@@ -44,6 +51,14 @@ struct fig_app_s {
 /* /healthz, /readyz, /metrics */
 
 extern const fig_route_t  fig_app_routes[];
+
+
+/*
+ * Follows what the worker's table says; closes that and the resources.
+ */
+
+fig_status_t fig_app_follow(fig_app_t *app) FIG_NODISCARD;
+void fig_app_topics_close(fig_app_t *app);
 
 
 /*

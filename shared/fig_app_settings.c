@@ -153,7 +153,7 @@ fig_app_settings(const fig_worker_t *worker)
 
     memcpy(settings, fig_app_common, sizeof(fig_app_common));
 
-    if (worker->consumer) {
+    if (worker->follows) {
         memcpy(settings + common, fig_app_follows, sizeof(fig_app_follows));
         common += follows;
     }

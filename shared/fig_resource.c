@@ -164,7 +164,12 @@ list_filter(const fig_request_t *request, const fig_filter_t *filter,
     rc = fig_request_query(request, filter->name, &value);
 
     if (rc == FIG_OK) {
-        rc = filter->parse(request->arena, value, &query->match[filter->key]);
+        query->match[filter->key] = value;
+
+        if (filter->parse != NULL) {
+            rc = filter->parse(request->arena, value,
+                               &query->match[filter->key]);
+        }
     }
 
     if (rc != FIG_OK && rc != FIG_DECLINED) {

@@ -6,9 +6,9 @@
 
 /*
  * Resource: documents of a collection as an HTTP API, with versions, unique
- * fields, tombstones and pages.  A worker says what is special about its
- * documents in three functions and calls the functions below from the handlers
- * of its routes; request.args[0] is the document's id.
+ * fields, tombstones and pages.  A worker says in a table what is special about
+ * its documents and calls the functions below from the handlers of its routes;
+ * request.args[0] is the document's id.  fig_app_resource() opens it.
  *
  * Every document has an ETag, its version in quotes.  If-Match and
  * If-None-Match (RFC 9110, 13.1) are honoured everywhere; what can't be parsed
@@ -26,6 +26,7 @@
 
 #include "fig_outbox.h"
 #include "fig_problem.h"
+#include "fig_rules.h"
 
 
 #define FIG_RESOURCE_FILTERS  4
@@ -55,7 +56,7 @@ typedef struct {
     const char     *name;            /* of the argument; NULL: no more */
     unsigned        key;             /* of the collection */
 
-    /* the key that the value means; FIG_INVALID, FIG_NOMEM */
+    /* the key that the value means; FIG_INVALID, FIG_NOMEM; NULL: itself */
     fig_status_t  (*parse)(fig_arena_t *arena, fig_str_t value,
         fig_str_t *key);
 } fig_filter_t;
@@ -71,7 +72,13 @@ struct fig_resource_s {
     /* the id of a new document that came without; NULL: it is required */
     fig_status_t      (*make_id)(fig_arena_t *arena, fig_str_t *id);
 
-    /* looks at sent and fields, adds to errors and conflicts */
+    /*
+     * What a document may hold, as fig_rules_check() has it, its id and keys
+     * among it; then check() looks at sent and fields, and adds to errors and
+     * conflicts.  Either may be NULL.
+     */
+    const fig_rule_t   *rules;
+    bool                closed;
     void              (*check)(const fig_resource_t *resource,
         fig_change_t *change);
 
@@ -79,16 +86,17 @@ struct fig_resource_s {
     fig_status_t      (*complete)(const fig_resource_t *resource,
         fig_change_t *change);
 
-    /* fills doc.keys from the fields */
+    /* fills doc.keys from the fields; NULL: a key is the text of its name */
     fig_status_t      (*index)(const fig_resource_t *resource,
         fig_change_t *change);
 
     /*
      * doc is stored: what has to follow; may be NULL.  Other than FIG_OK: it
-     * could not, and the fig_look_pt of the outbox gets doc later.
+     * could not, and look, of the outbox, gets doc later, with data.
      */
     fig_status_t      (*stored)(const fig_resource_t *resource,
         fig_change_t *change);
+    fig_look_pt         look;
 
     fig_store_t        *store;
     fig_outbox_t       *outbox;
@@ -123,6 +131,16 @@ void fig_resource_delete(const fig_resource_t *resource,
 /* 200 {"deleted":n}; 404 when there is none */
 void fig_resource_delete_all(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
+
+
+/*
+ * For make_id, 26 characters, 48 bits of milliseconds and 80 of chance in
+ * Crockford's base 32 (the ULID form): documents that are made one after
+ * another lie side by side.  FIG_ERROR: no chance to be had; FIG_NOMEM.
+ */
+
+fig_status_t fig_resource_ulid(fig_arena_t *arena, fig_str_t *id)
+    FIG_NODISCARD;
 
 
 /*

@@ -15,6 +15,8 @@ static fig_status_t change_set(fig_json_t *object, const char *name,
     fig_json_t *value);
 static fig_status_t change_lay(fig_json_t *target, fig_json_t *patch,
     bool deep);
+static fig_status_t change_index(const fig_resource_t *resource,
+    fig_change_t *change);
 static fig_str_t change_names(fig_change_t *change);
 static void change_name(fig_buf_t *out, const char *name);
 static fig_status_t change_tombstone(const fig_resource_t *resource,
@@ -147,6 +149,20 @@ change_set(fig_json_t *object, const char *name, fig_json_t *value)
 }
 
 
+void
+fig_change_check(const fig_resource_t *resource, fig_change_t *change)
+{
+    if (resource->rules != NULL) {
+        fig_rules_check(resource->rules, resource->closed, change->before,
+                        change->sent, change->fields, &change->errors);
+    }
+
+    if (resource->check != NULL) {
+        resource->check(resource, change);
+    }
+}
+
+
 fig_status_t
 fig_change_merge(fig_change_t *change, bool deep)
 {
@@ -234,7 +250,35 @@ fig_change_finish(const fig_resource_t *resource, fig_change_t *change,
         return FIG_INVALID;
     }
 
-    return resource->index(resource, change);
+    return resource->index != NULL ? resource->index(resource, change)
+                                   : change_index(resource, change);
+}
+
+
+static fig_status_t
+change_index(const fig_resource_t *resource, fig_change_t *change)
+{
+    size_t             i;
+    fig_str_t          text;
+    const char *const  *names;
+
+    names = resource->topic->collection->keys;
+
+    for (i = 0; i < FIG_STORE_KEYS && names[i] != NULL; i++) {
+        text = fig_json_string(change->fields, names[i]);
+
+        if (text.data != NULL) {
+            text = fig_arena_dup(change->arena, text);
+
+            if (text.data == NULL) {
+                return FIG_NOMEM;
+            }
+        }
+
+        change->doc.keys[i] = text;
+    }
+
+    return FIG_OK;
 }
 
 
@@ -353,7 +397,7 @@ fig_change_draft(const fig_resource_t *resource, fig_change_t *change)
         return rc;
     }
 
-    resource->check(resource, change);
+    fig_change_check(resource, change);
 
     if (change->errors.n != 0) {
         return FIG_INVALID;

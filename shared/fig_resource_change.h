@@ -41,6 +41,13 @@ fig_status_t fig_change_parse(fig_change_t *change) FIG_NODISCARD;
 
 
 /*
+ * What the resource says of sent and fields goes to errors and conflicts.
+ */
+
+void fig_change_check(const fig_resource_t *resource, fig_change_t *change);
+
+
+/*
  * Lays sent over fields; deep as RFC 7396 says, or only the first level.
  */
 

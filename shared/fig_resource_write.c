@@ -240,7 +240,7 @@ update_check(const fig_resource_t *resource, const fig_request_t *request,
         return rc;
     }
 
-    resource->check(resource, change);
+    fig_change_check(resource, change);
 
     return change->errors.n != 0 ? FIG_INVALID : FIG_OK;
 }

@@ -14,8 +14,7 @@
 #include "domain/users.h"
 
 
-static fig_status_t start(fig_app_t *app, void **data);
-static void check(const fig_resource_t *resource, fig_change_t *change);
+static fig_status_t start(fig_app_t *app, void *data);
 static void users_create(fig_request_t *request, fig_response_t *response);
 static void users_get(fig_request_t *request, fig_response_t *response);
 static void users_update(fig_request_t *request, fig_response_t *response);
@@ -33,20 +32,19 @@ static const fig_route_t  routes[] = {
     { NULL, NULL, NULL, 0 }
 };
 
-static const rule_t  rules[] = {
-    { "userId", true, rule_id },
-    { "email", true, rule_email },
-    { "deliveryAddress", true, rule_address },
-    { NULL, false, NULL }
+static const fig_rule_t  rules[] = {
+    { "userId", true, fig_rule_id, 0, 0 },
+    { "email", true, rule_email, 0, 0 },
+    { "deliveryAddress", true, fig_rule_text, 1, 512 },
+    { NULL, false, NULL, 0, 0 }
 };
 
 static const fig_worker_t  worker = {
     .name = "users-v1",
     .routes = routes,
     .collections = users_collections,
-    .start = start,
-    .stop = users_stop,
-    .release = users_release
+    .data_size = sizeof(users_t),
+    .start = start
 };
 
 
@@ -58,16 +56,9 @@ main(int argc, char **argv)
 
 
 static fig_status_t
-start(fig_app_t *app, void **data)
+start(fig_app_t *app, void *data)
 {
-    return users_start(app, check, data);
-}
-
-
-static void
-check(const fig_resource_t *resource, fig_change_t *change)
-{
-    rules_check(rules, RULES_KEEP, change);
+    return users_start(app, data, rules, false);
 }
 
 

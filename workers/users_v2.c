@@ -14,8 +14,7 @@
 #include "domain/users.h"
 
 
-static fig_status_t start(fig_app_t *app, void **data);
-static void check(const fig_resource_t *resource, fig_change_t *change);
+static fig_status_t start(fig_app_t *app, void *data);
 static void users_create(fig_request_t *request, fig_response_t *response);
 static void users_list(fig_request_t *request, fig_response_t *response);
 static void users_delete_all(fig_request_t *request,
@@ -39,23 +38,22 @@ static const fig_route_t  routes[] = {
     { NULL, NULL, NULL, 0 }
 };
 
-static const rule_t  rules[] = {
-    { "userId", true, rule_id },
-    { "email", true, rule_email_strict },
-    { "deliveryAddress", true, rule_address_strict },
-    { "name", false, rule_name },
-    { "phone", false, rule_phone },
-    { "tags", false, rule_tags },
-    { NULL, false, NULL }
+static const fig_rule_t  rules[] = {
+    { "userId", true, fig_rule_id, 0, 0 },
+    { "email", true, rule_email_strict, 0, 0 },
+    { "deliveryAddress", true, fig_rule_line, 1, 512 },
+    { "name", false, fig_rule_line, 1, 100 },
+    { "phone", false, rule_phone, 0, 0 },
+    { "tags", false, rule_tags, 0, 20 },
+    { NULL, false, NULL, 0, 0 }
 };
 
 static const fig_worker_t  worker = {
     .name = "users-v2",
     .routes = routes,
     .collections = users_collections,
-    .start = start,
-    .stop = users_stop,
-    .release = users_release
+    .data_size = sizeof(users_t),
+    .start = start
 };
 
 
@@ -67,16 +65,9 @@ main(int argc, char **argv)
 
 
 static fig_status_t
-start(fig_app_t *app, void **data)
+start(fig_app_t *app, void *data)
 {
-    return users_start(app, check, data);
-}
-
-
-static void
-check(const fig_resource_t *resource, fig_change_t *change)
-{
-    rules_check(rules, RULES_REFUSE, change);
+    return users_start(app, data, rules, true);
 }
 
 

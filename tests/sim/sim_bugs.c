@@ -14,6 +14,7 @@
 #include "fig_consumer_batch.h"
 #include "orders/orders.h"
 #include "sim_bugs.h"
+#include "sim_library.h"
 
 
 #define SIM_WINDOW   4           /* events that a window remembers */
@@ -336,7 +337,6 @@ sim_bug_connected(sim_link_t *link)
 static fig_consumer_t *
 sim_bug_consumer(void)
 {
-    orders_t       *orders;
     sim_process_t  *process;
 
     process = sim_process();
@@ -347,9 +347,7 @@ sim_bug_consumer(void)
         return NULL;
     }
 
-    orders = process->data;
-
-    return orders->consumer;
+    return process->app->consumers[0];
 }
 
 

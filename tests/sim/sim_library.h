@@ -8,14 +8,8 @@
 #define SIM_LIBRARY_H_INCLUDED
 
 
+#include "fig_app_parts.h"
 #include "sim.h"
-
-
-struct fig_app_s {
-    fig_store_t           *store;
-    fig_bus_t             *bus;
-    const fig_app_conf_t  *conf;
-};
 
 
 /*

@@ -10,6 +10,7 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim_broker.h"
@@ -136,6 +137,16 @@ sim_process_open(sim_process_t *process)
     fig_status_t   rc;
 
     app = process->app;
+    app->worker = process->worker;
+    app->nresources = 0;
+    app->nconsumers = 0;
+    app->data = calloc(1, app->worker->data_size);
+
+    if (app->data == NULL) {
+        return FIG_NOMEM;
+    }
+
+    process->data = app->data;
 
     rc = fig_store_open(&app->conf->store, process->worker->collections,
                         &app->store);
@@ -146,7 +157,11 @@ sim_process_open(sim_process_t *process)
     rc = fig_bus_open(&app->conf->bus, &app->bus);
 
     if (rc == FIG_OK) {
-        rc = process->worker->start(app, &process->data);
+        rc = app->worker->start(app, app->data);
+    }
+
+    if (rc == FIG_OK) {
+        rc = fig_app_follow(app);
     }
 
     return rc;
@@ -226,13 +241,14 @@ sim_process_end(void *data)
         (void) sim_wait(&process->handlers, SIM_NEVER);
     }
 
-    process->worker->stop(process->data);
+    if (process->worker->stop != NULL) {
+        process->worker->stop(process->data);
+    }
+
+    fig_app_topics_close(process->app);
     fig_bus_close(process->app->bus);
     fig_store_close(process->app->store);
-
-    if (process->worker->release != NULL) {
-        process->worker->release(process->data);
-    }
+    free(process->data);
 
     sim_trace("has stopped");
     sim_process_exit(process);

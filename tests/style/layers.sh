@@ -20,7 +20,7 @@ levels() {
 2 fig_buf fig_log fig_hash
 3 fig_json fig_config fig_metrics
 4 fig_store fig_bus fig_http
-5 fig_event fig_digest fig_problem fig_fcgi fig_route
+5 fig_event fig_digest fig_problem fig_rules fig_fcgi fig_route
 6 fig_source fig_repair fig_dead fig_outbox fig_consumer fig_resource
 7 fig_app
 END

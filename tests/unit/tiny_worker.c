@@ -28,6 +28,10 @@ typedef struct {
     const char      *greeting;
 } tiny_conf_t;
 
+typedef struct {
+    const char      *greeting;
+} tiny_data_t;
+
 
 fcgi_place_t   tiny_place;
 char           tiny_listen[128];
@@ -44,8 +48,9 @@ check_mood(void *data)
 
 
 static fig_status_t
-begin(fig_app_t *app, void **data)
+begin(fig_app_t *app, void *data)
 {
+    tiny_data_t        *tiny = data;
     const tiny_conf_t  *conf;
 
     conf = fig_app_conf(app);
@@ -59,7 +64,7 @@ begin(fig_app_t *app, void **data)
     ck_assert_ptr_nonnull(fig_app_bus(app));
 
     fig_app_check(app, "mood", check_mood, NULL);
-    *data = (void *) (uintptr_t) conf->greeting;
+    tiny->greeting = conf->greeting;
 
     return FIG_OK;
 }
@@ -68,15 +73,19 @@ begin(fig_app_t *app, void **data)
 static void
 end(void *data)
 {
-    fig_log_info("goodbye after %s", (const char *) data);
+    tiny_data_t  *tiny = data;
+
+    fig_log_info("goodbye after %s", tiny->greeting);
 }
 
 
 static void
 get_greeting(fig_request_t *request, fig_response_t *response)
 {
+    tiny_data_t  *tiny = request->data;
+
     fig_log_info("greeted");
-    response->body = fig_str_from(request->data);
+    response->body = fig_str_from(tiny->greeting);
 }
 
 
@@ -122,6 +131,7 @@ static const fig_worker_t  tiny = {
     .collections = all,
     .settings = settings,
     .conf_size = sizeof(tiny_conf_t),
+    .data_size = sizeof(tiny_data_t),
     .start = begin,
     .stop = end
 };

@@ -5,10 +5,7 @@
 
 
 /*
- * Rules: what a member of a document may be.  A rule adds what is wrong to the
- * errors of a change; only what the client sent anew is judged, so that a
- * document stays writable for a service that is stricter than the one that
- * made it.
+ * Rules of this domain, besides those of fig_rules.h.
  */
 
 
@@ -16,64 +13,30 @@
 #define RULES_H_INCLUDED
 
 
-#include "fig_resource.h"
+#include "fig_rules.h"
 
-
-typedef void (*rule_pt)(fig_errors_t *errors, fig_str_t field,
-    fig_json_t *value);
-
-typedef struct {
-    const char  *name;              /* NULL ends a table */
-    bool         required;
-    rule_pt      rule;
-} rule_t;
-
-typedef enum {
-    RULES_KEEP,         /* members without a rule are kept */
-    RULES_REFUSE        /* they are refused, unless they are stored already */
-} rules_unknown_t;
-
-
-void rules_check(const rule_t *rules, rules_unknown_t unknown,
-    fig_change_t *change);
-
-
-/* [A-Za-z0-9._~-]{1,64}, but not batch, "." and ".." */
-void rule_id(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
 
 /* one @ with something on both sides, at most 254 bytes */
-void rule_email(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
+void rule_email(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors);
 
 /* a Mailbox of RFC 5321, 4.1.2, besides */
-void rule_email_strict(fig_errors_t *errors, fig_str_t field,
-    fig_json_t *value);
-
-/* 1..512 characters; without control characters */
-void rule_address(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
-void rule_address_strict(fig_errors_t *errors, fig_str_t field,
-    fig_json_t *value);
-
-/* 1..100 characters, none of them a control character */
-void rule_name(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
+void rule_email_strict(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors);
 
 /* + and at most 15 digits: ITU-T E.164 */
-void rule_phone(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
+void rule_phone(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors);
 
-/* at most 20 strings without control characters */
-void rule_tags(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
-
-/* 1..200 characters */
-void rule_product(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
-
-/* 1..1,000,000 */
-void rule_quantity(fig_errors_t *errors, fig_str_t field, fig_json_t *value);
+/* at most max strings without control characters */
+void rule_tags(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors);
 
 
 /*
- * The same for filters.
+ * The same for a filter.
  */
 
-bool valid_id(fig_str_t s);
 bool valid_email(fig_str_t s);
 
 

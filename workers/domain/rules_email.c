@@ -29,14 +29,15 @@ static bool is_letter_or_digit(char c);
  */
 
 void
-rule_email_strict(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
+rule_email_strict(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors)
 {
     size_t       n, len;
     fig_str_t    local, domain;
     const char  *text, *at;
 
     n = errors->n;
-    rule_email(errors, field, value);
+    rule_email(rule, value, errors);
 
     if (errors->n != n) {
         return;
@@ -52,7 +53,7 @@ rule_email_strict(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
     domain.len = len - local.len - 1;
 
     if (!is_local(local) || !(is_domain(domain) || is_literal(domain))) {
-        fig_errors_add(errors, field, "format",
+        fig_errors_add(errors, fig_str_from(rule->name), "format",
                        "must be an address as RFC 5321 has it");
     }
 }

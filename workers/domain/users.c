@@ -4,7 +4,6 @@
  */
 
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "rules.h"
@@ -12,7 +11,6 @@
 
 
 #define REPLY_MEMORY  (32u << 20)
-#define FLUSH_MS      5000
 
 
 static fig_status_t users_index(const fig_resource_t *resource,
@@ -38,70 +36,33 @@ const fig_topic_t  users_topic = {
     .collection = &users_collection
 };
 
+static const fig_resource_t  users_resource = {
+    .topic = &users_topic,
+    .path = "/api/users",
+    .noun = "User",
+    .member = "user",
+    .index = users_index
+};
+
 
 fig_status_t
-users_start(fig_app_t *app, users_check_pt check, void **data)
+users_start(fig_app_t *app, users_t *users, const fig_rule_t *rules,
+    bool closed)
 {
-    users_t       *users;
-    fig_status_t   rc;
+    fig_status_t  rc;
 
-    users = calloc(1, sizeof(users_t));
-    if (users == NULL) {
-        return FIG_NOMEM;
-    }
+    users->resource = users_resource;
+    users->resource.rules = rules;
+    users->resource.closed = closed;
 
-    users->store = fig_app_store(app);
-
-    users->resource.topic = &users_topic;
-    users->resource.path = "/api/users";
-    users->resource.noun = "User";
-    users->resource.member = "user";
-    users->resource.check = check;
-    users->resource.index = users_index;
-    users->resource.store = users->store;
-
-    users->source.store = users->store;
-    users->source.topic = &users_topic;
-
-    rc = fig_outbox_open(users->store, fig_app_bus(app), &users_topic, NULL,
-                         NULL, &users->resource.outbox);
+    rc = fig_app_resource(app, &users->resource);
 
     if (rc == FIG_OK) {
-        fig_app_check(app, "outbox", fig_outbox_check,
-                      users->resource.outbox);
         rc = fig_bus_serve(fig_app_bus(app), USERS_BY_EMAIL, users_by_email,
-                           users->store);
+                           fig_app_store(app));
     }
 
-    if (rc == FIG_OK) {
-        rc = fig_source_serve(&users->source, fig_app_bus(app));
-    }
-
-    if (rc != FIG_OK) {
-        /* what is served is still asked, so it must not be freed now */
-        users_stop(users);
-        return rc;
-    }
-
-    *data = users;
-
-    return FIG_OK;
-}
-
-
-void
-users_stop(void *data)
-{
-    users_t  *users = data;
-
-    fig_outbox_close(users->resource.outbox, FLUSH_MS);
-}
-
-
-void
-users_release(void *data)
-{
-    free(data);
+    return rc;
 }
 
 

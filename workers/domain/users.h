@@ -15,8 +15,6 @@
 
 
 #include "fig_app.h"
-#include "fig_resource.h"
-#include "fig_source.h"
 
 
 /*
@@ -29,12 +27,7 @@
 
 typedef struct {
     fig_resource_t  resource;
-    fig_source_t    source;
-    fig_store_t    *store;
 } users_t;
-
-typedef void (*users_check_pt)(const fig_resource_t *resource,
-    fig_change_t *change);
 
 
 extern const fig_topic_t              users_topic;
@@ -42,13 +35,11 @@ extern const fig_collection_t *const  users_collections[];
 
 
 /*
- * For fig_worker_t; data is a users_t.
+ * In start() of a worker; rules and closed as in fig_resource_t.
  */
 
-fig_status_t users_start(fig_app_t *app, users_check_pt check, void **data)
-    FIG_NODISCARD;
-void users_stop(void *data);
-void users_release(void *data);
+fig_status_t users_start(fig_app_t *app, users_t *users,
+    const fig_rule_t *rules, bool closed) FIG_NODISCARD;
 
 
 #endif /* USERS_H_INCLUDED */

@@ -4,20 +4,18 @@
  */
 
 
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-#include <sys/random.h>
-
 #include "fig_dead.h"
 #include "orders.h"
 
 
+static void order_check(const fig_resource_t *resource, fig_change_t *change);
 static void check_status(fig_change_t *change);
 static void check_bound(fig_change_t *change, const char *name);
-static void rule_status(fig_errors_t *errors, fig_str_t field,
-    fig_json_t *value);
+static void rule_status(const fig_rule_t *rule, fig_json_t *value,
+    fig_errors_t *errors);
 static int status_number(fig_str_t name);
+static fig_status_t order_index(const fig_resource_t *resource,
+    fig_change_t *change);
 static fig_status_t filter_status(fig_arena_t *arena, fig_str_t value,
     fig_str_t *key);
 static fig_status_t filter_user(fig_arena_t *arena, fig_str_t value,
@@ -53,15 +51,15 @@ static const bool  steps[STATUSES][STATUSES] = {
     [CANCELLED] = { [CANCELLED] = true }
 };
 
-static const rule_t  rules[] = {
-    { "orderId", true, rule_id },
-    { "productName", true, rule_product },
-    { "status", true, rule_status },
-    { "email", false, rule_email },
-    { "deliveryAddress", false, rule_address },
-    { "userId", false, rule_id },
-    { "quantity", false, rule_quantity },
-    { NULL, false, NULL }
+static const fig_rule_t  rules[] = {
+    { "orderId", true, fig_rule_id, 0, 0 },
+    { "productName", true, fig_rule_text, 1, 200 },
+    { "status", true, rule_status, 0, 0 },
+    { "email", false, rule_email, 0, 0 },
+    { "deliveryAddress", false, fig_rule_text, 1, 512 },
+    { "userId", false, fig_rule_id, 0, 0 },
+    { "quantity", false, fig_rule_integer, 1, 1000000 },
+    { NULL, false, NULL, 0, 0 }
 };
 
 static const fig_collection_t  orders_collection = {
@@ -95,52 +93,26 @@ const fig_topic_t  orders_topic = {
     .collection = &orders_collection
 };
 
-const fig_filter_t  orders_filters[FIG_RESOURCE_FILTERS] = {
-    { "status", ORDER_STATUS, filter_status },
-    { "userId", ORDER_USER, filter_user },
-    { "email", ORDER_EMAIL, filter_email }
+const fig_resource_t  orders_resource = {
+    .topic = &orders_topic,
+    .path = "/api/orders",
+    .noun = "Order",
+    .member = "order",
+    .filters = {
+        { "status", ORDER_STATUS, filter_status },
+        { "userId", ORDER_USER, filter_user },
+        { "email", ORDER_EMAIL, filter_email }
+    },
+    .make_id = fig_resource_ulid,
+    .check = order_check,
+    .complete = order_complete,
+    .index = order_index,
+    .stored = order_stored,
+    .look = orders_look
 };
 
 
-/*
- * 48 bits of milliseconds and 80 of chance in Crockford's base 32, so that
- * orders that are made one after another lie side by side (the ULID form).
- */
-
-fig_status_t
-order_make_id(fig_arena_t *arena, fig_str_t *id)
-{
-    char             text[26];
-    size_t           i;
-    uint8_t          chance[16];
-    uint64_t         ms;
-    struct timespec  now;
-
-    static const char  digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-    if (getrandom(chance, sizeof(chance), 0) != (ssize_t) sizeof(chance)) {
-        return FIG_ERROR;
-    }
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    ms = (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-
-    for (i = 10; i > 0; i--) {
-        text[i - 1] = digits[ms & 31];
-        ms >>= 5;
-    }
-
-    for (i = 0; i < 16; i++) {
-        text[10 + i] = digits[chance[i] & 31];
-    }
-
-    *id = fig_arena_dup(arena, (fig_str_t) { sizeof(text), text });
-
-    return id->data != NULL ? FIG_OK : FIG_NOMEM;
-}
-
-
-void
+static void
 order_check(const fig_resource_t *resource, fig_change_t *change)
 {
     const char  *first;
@@ -151,7 +123,8 @@ order_check(const fig_resource_t *resource, fig_change_t *change)
                                       json_object_new_string(first));
     }
 
-    rules_check(rules, RULES_KEEP, change);
+    fig_rules_check(rules, false, change->before, change->sent, change->fields,
+                    &change->errors);
 
     if (!fig_json_has(change->fields, "email")
         && !fig_json_has(change->fields, "userId"))
@@ -217,20 +190,14 @@ check_bound(fig_change_t *change, const char *name)
 
 
 static void
-rule_status(fig_errors_t *errors, fig_str_t field, fig_json_t *value)
+rule_status(const fig_rule_t *rule, fig_json_t *value, fig_errors_t *errors)
 {
     fig_str_t  name;
 
-    if (!json_object_is_type(value, json_type_string)) {
-        fig_errors_add(errors, field, "type", "must be a string");
-        return;
-    }
-
-    name.data = json_object_get_string(value);
-    name.len = (size_t) json_object_get_string_len(value);
-
-    if (status_number(name) < 0) {
-        fig_errors_add(errors, field, "value",
+    if (fig_rule_string(rule, value, errors, &name)
+        && status_number(name) < 0)
+    {
+        fig_errors_add(errors, fig_str_from(rule->name), "value",
                        "must be Pending, Processing, Shipping, Delivered "
                        "or Cancelled");
     }
@@ -260,7 +227,7 @@ status_number(fig_str_t name)
  * An unbound order keeps the mark that it has.
  */
 
-fig_status_t
+static fig_status_t
 order_index(const fig_resource_t *resource, fig_change_t *change)
 {
     fig_str_t  *keys, email;
@@ -301,7 +268,7 @@ filter_user(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
 {
     *key = value;
 
-    return valid_id(value) ? FIG_OK : FIG_INVALID;
+    return fig_valid_id(value) ? FIG_OK : FIG_INVALID;
 }
 
 

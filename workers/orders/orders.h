@@ -37,7 +37,6 @@ typedef struct {
     fig_resource_t    resource;
     fig_store_t      *store;
     fig_bus_t        *bus;
-    fig_consumer_t   *consumer;
 
     pthread_t         asker;
     pthread_mutex_t   mutex;
@@ -52,18 +51,10 @@ extern const fig_collection_t         orders_users;
 extern const fig_collection_t         orders_cursors;
 extern const fig_collection_t         orders_dead;
 extern const fig_collection_t *const  orders_collections[];
-extern const fig_filter_t             orders_filters[FIG_RESOURCE_FILTERS];
+extern const fig_resource_t           orders_resource;
 
 
-/* order.c: what an order is; for fig_resource_t */
-
-fig_status_t order_make_id(fig_arena_t *arena, fig_str_t *id);
-void order_check(const fig_resource_t *resource, fig_change_t *change);
-fig_status_t order_index(const fig_resource_t *resource,
-    fig_change_t *change);
-
-
-/* follow.c: how orders follow users; for resource, outbox and consumer */
+/* follow.c: how orders follow users; for resource and consumer */
 
 fig_status_t order_complete(const fig_resource_t *resource,
     fig_change_t *change);
