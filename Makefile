@@ -235,6 +235,7 @@ test_helpers = $(filter-out $(test_sources),$(sort $(wildcard tests/$(1)/*.c)))
 
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,unit,test))
 FUZZ_TESTS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,fuzz,fuzz))
+EXAMPLES = $(patsubst %.c,$(BUILD)/%,$(wildcard docs/examples/*.c))
 BENCH_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(call test_sources,bench,bench))
 
 $(O)/tests/unit/%.o: EXTRA_CFLAGS = $(CHECK_CFLAGS)
@@ -252,7 +253,7 @@ else
 $(FUZZ_TESTS): $(call objects,$(call test_helpers,fuzz,fuzz))
 endif
 
-$(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS): $(BUILD)/%: $(O)/%.o $(LIBDOMAIN) $(LIBFIG)
+$(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS) $(EXAMPLES): $(BUILD)/%: $(O)/%.o $(LIBDOMAIN) $(LIBFIG)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBDOMAIN) $(LIBFIG) $(TEST_LIBS) $(LIBS)
@@ -341,7 +342,8 @@ $(WEB_MODULES)/.package-lock.json: tests/web/package.json \
 
 
 .PHONY: tests fuzz-programs bench-programs ferretdb web-modules
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) ferretdb web-modules
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) $(EXAMPLES) ferretdb \
+    web-modules
 web-modules: $(if $(NPM),$(WEB_MODULES)/.package-lock.json)
 ferretdb: $(if $(MONGODB_URI),,$(if $(GO),$(FERRETDB)))
 fuzz-programs: $(FUZZ_TESTS)
