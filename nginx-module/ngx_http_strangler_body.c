@@ -96,6 +96,11 @@ ngx_http_strangler_body_handler(ngx_http_request_t *r)
         }
 
         if (!r->reading_body) {
+
+            /* nginx leaves it to us: what comes now is the next request */
+
+            r->read_event_handler = ngx_http_block_reading;
+
             rc = ngx_http_strangler_body_done(call);
 
             if (rc == NGX_DONE) {

@@ -3,7 +3,7 @@
 # Copyright (C) Ficus authors
 
 # A change that the disk takes its time for, while nginx is told to reload or
-# to end: it is made, and answered.
+# to end, or the client goes on or away: it is made once, and answered.
 
 use strict;
 use warnings;
@@ -78,8 +78,45 @@ sub change {
 }
 
 
+# The same of a change whose body comes after its header; returns the
+# connection.
+
+sub begin {
+    my ($p) = @_;
+
+    $t->write('step', 's1');
+
+    my $c = Ficus::HTTP->connect($t->port(1));
+
+    $c->send("PUT /api/v1/splits/users/p HTTP/1.1\r\nHost: localhost\r\n"
+        . "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n");
+    select undef, undef, undef, 0.1;
+    $c->send("{\"p\": $p}");
+    ok(wait_for(5, sub { !-e $ENV{KILL_AT} }), 'it is being written');
+
+    return $c;
+}
+
+
+my $generation = $users->state->{generation};
+my $c = begin(50);
+$c->send("GET /api/v1/splits/users HTTP/1.1\r\nHost: localhost\r\n\r\n");
+my $r = $c->receive;
+
+is($r->{status}, 200, 'answered, though the next request had come');
+is($r->{json}{arms}[0]{configured}, 50, 'with the new weights');
+is($c->receive->{json}{generation}, $generation + 1,
+    'and so is the next request: the change was made once');
+
+undef $c;
+$c = begin(40);
+undef $c;
+ok(wait_for(10, sub { $users->state->{generation} == $generation + 2 }),
+    'made, though the client has gone');
+is($users->state->{arms}[0]{configured}, 40, 'with its weights');
+
 my @old = $nginx->workers;
-my $r = change(30, 'HUP');
+$r = change(30, 'HUP');
 
 is($r->{status}, 200, 'answered, though nginx was reloaded');
 is($r->{json}{arms}[0]{configured}, 30, 'with the new weights');
