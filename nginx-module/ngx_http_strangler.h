@@ -17,6 +17,7 @@
  *     breaker   of failing arms        tick      timer of worker processes
  *     protect   directives of both     window    counters as they were
  *     count     what became of tries   rescue    by the baseline
+ *     replay    which requests may be sent twice
  *     location  directives of locations
  *     history   file of all changes    ramp      judges a ramp
  *     step      makes its steps        lane      counters of arms
@@ -39,6 +40,11 @@
 #define NGX_HTTP_STRANGLER_KEYS         8
 #define NGX_HTTP_STRANGLER_FNV_BASIS    0xcbf29ce484222325
 
+/* what nginx does not repeat once it was sent */
+
+#define NGX_HTTP_STRANGLER_NON_IDEMPOTENT                                     \
+    (NGX_HTTP_POST|NGX_HTTP_LOCK|NGX_HTTP_PATCH)
+
 
 typedef struct ngx_http_strangler_main_conf_s  ngx_http_strangler_main_conf_t;
 
@@ -57,6 +63,17 @@ typedef enum {
     ngx_http_strangler_too_many,
     ngx_http_strangler_probe_failed
 } ngx_http_strangler_cause_e;
+
+
+/* whether a request that was sent may be sent again */
+
+typedef enum {
+    ngx_http_strangler_posted = 0,      /* never, as nginx knows, too */
+    ngx_http_strangler_never,
+    ngx_http_strangler_unless_late,
+    ngx_http_strangler_always,
+    ngx_http_strangler_replays
+} ngx_http_strangler_replay_e;
 
 
 typedef enum {
@@ -277,11 +294,11 @@ struct ngx_http_strangler_ctx_s {
     unsigned                        kept:1;
     unsigned                        pending:1;      /* failed, not counted */
     unsigned                        rescuable:1;    /* one try in reserve */
-    unsigned                        replay:1;       /* may be sent twice */
+    unsigned                        replay:2;       /* if it was sent */
     unsigned                        switching:1;    /* to the baseline */
     unsigned                        rescued:1;
+    unsigned                        sent:1;         /* by a failed try */
     unsigned                        failed:1;       /* for error_page: */
-    unsigned                        sent:1;
     unsigned                        allowed:1;
     unsigned                        shadow:1;       /* counts for nobody */
     unsigned                        told:1;         /* the generation */
@@ -445,10 +462,25 @@ ngx_uint_t ngx_http_strangler_rescue_busy(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 ngx_uint_t ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
+ngx_uint_t ngx_http_strangler_is_wish(ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split);
 ngx_int_t ngx_http_strangler_mark(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_remark(ngx_http_request_t *r, ngx_uint_t on);
+
+/* replay */
+
+ngx_uint_t ngx_http_strangler_replay(ngx_http_request_t *r);
+ngx_uint_t ngx_http_strangler_may_repeat(ngx_uint_t replay, ngx_uint_t late);
+ngx_http_upstream_conf_t *ngx_http_strangler_copy(
+    ngx_http_strangler_split_t *split, ngx_http_upstream_conf_t *location,
+    ngx_uint_t replay);
+ngx_http_upstream_conf_t *ngx_http_strangler_copied(ngx_http_upstream_t *u);
+ngx_uint_t ngx_http_strangler_was_sent(ngx_http_upstream_t *u);
+void ngx_http_strangler_check_kept(ngx_http_request_t *r,
+    ngx_peer_connection_t *pc);
+ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u,
+    ngx_http_strangler_ctx_t *ctx);
 
 /* shadow */
 
@@ -470,7 +502,6 @@ void ngx_http_strangler_failed(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx);
 ngx_uint_t ngx_http_strangler_is_late(ngx_http_upstream_t *u);
-ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u);
 uint64_t ngx_http_strangler_fine(ngx_uint_t n);
 uint64_t ngx_http_strangler_now(void);
 

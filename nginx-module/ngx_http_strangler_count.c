@@ -127,7 +127,7 @@ ngx_http_strangler_failed(ngx_http_upstream_t *u,
         status = NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
-    if (!ngx_http_strangler_is_stale(u)) {
+    if (!ngx_http_strangler_is_stale(u, ctx)) {
         ngx_http_strangler_outcome(ctx,
                                    status < NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
@@ -149,7 +149,7 @@ ngx_http_strangler_defer(ngx_http_upstream_t *u, ngx_http_strangler_ctx_t *ctx,
 {
     ctx->pending = 1;
     ctx->failed = 1;
-    ctx->sent |= u->request_sent;
+    ctx->sent |= ngx_http_strangler_was_sent(u);
     ctx->status = (uint16_t) status;
     ctx->nsec = nsec;
 }
@@ -169,7 +169,7 @@ ngx_http_strangler_outcome(ngx_http_strangler_ctx_t *ctx, ngx_uint_t good)
         if (split->rescue.enabled && split->sh->rescue_out
             && !ctx->rescuable && !split->rescue.manual
             && ctx->served != split->baseline
-            && ctx->decided != ngx_http_strangler_pin)
+            && !ngx_http_strangler_is_wish(ctx))
         {
             (void) ngx_atomic_fetch_add(&split->sh->rescue_spent, 1);
         }
@@ -199,34 +199,26 @@ ngx_http_strangler_is_late(ngx_http_upstream_t *u)
 }
 
 
-/*
- * A kept connection that the server had closed meanwhile: nobody's failure,
- * nginx tries once more.
- */
-
-ngx_uint_t
-ngx_http_strangler_is_stale(ngx_http_upstream_t *u)
-{
-    return u->peer.cached
-           && u->peer.connection
-           && !ngx_http_strangler_is_late(u)
-           && u->state->header_time == NGX_HTTP_STRANGLER_NO_HEADER
-           && u->buffer.last == u->buffer.pos;
-}
-
-
 /* the server broke off in the middle of its answer */
 
 static ngx_uint_t
 ngx_http_strangler_is_cut(ngx_http_upstream_t *u)
 {
+    ngx_connection_t  *c;
     ngx_event_pipe_t  *p;
 
     p = u->pipe;
+    c = u->peer.connection;
 
-    return p
-           && (p->upstream_error
-               || (p->upstream_eof && !p->upstream_done && p->length > 0));
+    if (u->buffering) {
+        return p
+               && (p->upstream_error
+                   || (p->upstream_eof && !p->upstream_done && p->length > 0));
+    }
+
+    return !u->upgrade
+           && (ngx_http_strangler_is_late(u)
+               || (c && (c->read->eof || c->read->error) && u->length > 0));
 }
 
 

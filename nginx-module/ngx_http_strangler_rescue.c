@@ -9,10 +9,6 @@
  * request.  nginx's own way to another server is used for it: while the arm is
  * asked there is one try more than its upstream has, and when that is needed
  * the baseline's balancer takes the arm's place.
- *
- * nginx decides by the configuration of the location which failures lead to
- * another server.  It is given a copy which has ours besides; the arm itself
- * gets no more tries than the location allows.
  */
 
 
@@ -22,35 +18,12 @@
 #define NGX_HTTP_STRANGLER_RESCUE_WINDOW  10000
 #define NGX_HTTP_STRANGLER_RESCUE_TICK    1000
 
-#define NGX_HTTP_STRANGLER_IDEMPOTENT                                         \
-    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PUT|NGX_HTTP_DELETE                  \
-     |NGX_HTTP_OPTIONS|NGX_HTTP_TRACE|NGX_HTTP_PROPFIND)
-
-#define NGX_HTTP_STRANGLER_NON_IDEMPOTENT                                     \
-    (NGX_HTTP_POST|NGX_HTTP_LOCK|NGX_HTTP_PATCH)
+#define NGX_HTTP_STRANGLER_LATE                                               \
+    (NGX_HTTP_UPSTREAM_FT_TIMEOUT|NGX_HTTP_UPSTREAM_FT_HTTP_504)
 
 
-/* the location's configuration, for requests that may be repeated or not */
-
-typedef struct {
-    ngx_http_upstream_conf_t         conf;
-    ngx_http_upstream_conf_t        *location;
-} ngx_http_strangler_copy_t;
-
-
-struct ngx_http_strangler_copies_s {
-    ngx_http_strangler_copies_t     *next;
-    ngx_http_upstream_conf_t        *location;
-    ngx_http_strangler_copy_t        copy[2];
-};
-
-
-static ngx_uint_t ngx_http_strangler_replayable(ngx_http_request_t *r);
-static ngx_http_upstream_conf_t *ngx_http_strangler_copy(
-    ngx_http_strangler_split_t *split, ngx_http_upstream_conf_t *location,
-    ngx_uint_t replay);
 static ngx_uint_t ngx_http_strangler_failure(ngx_http_request_t *r,
-    ngx_uint_t *mask);
+    ngx_http_strangler_ctx_t *ctx, ngx_uint_t *mask);
 static ngx_uint_t ngx_http_strangler_goes_on(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t mask);
 static ngx_uint_t ngx_http_strangler_take(ngx_http_strangler_split_t *split);
@@ -77,7 +50,7 @@ ngx_http_strangler_rescue_init(ngx_http_request_t *r,
     split = ctx->split;
 
     if (split->rescue.manual
-        || ctx->decided == ngx_http_strangler_pin
+        || ngx_http_strangler_is_wish(ctx)
         || split->sh->rescue_out
         || ngx_http_strangler_state(split, split->baseline)
            == ngx_http_strangler_open)
@@ -87,7 +60,7 @@ ngx_http_strangler_rescue_init(ngx_http_request_t *r,
 
     u = r->upstream;
 
-    ctx->replay = ngx_http_strangler_replayable(r);
+    ctx->replay = ngx_http_strangler_replay(r);
 
     conf = ngx_http_strangler_copy(split, u->conf, ctx->replay);
     if (conf == NULL) {
@@ -101,70 +74,13 @@ ngx_http_strangler_rescue_init(ngx_http_request_t *r,
 }
 
 
-/* whether nothing bad can happen when it is done twice */
+/* the one names a route that no other arm has, the other an arm to be seen */
 
-static ngx_uint_t
-ngx_http_strangler_replayable(ngx_http_request_t *r)
+ngx_uint_t
+ngx_http_strangler_is_wish(ngx_http_strangler_ctx_t *ctx)
 {
-    ngx_str_t  *key;
-
-    if (r->method & NGX_HTTP_STRANGLER_IDEMPOTENT) {
-        return 1;
-    }
-
-    key = ngx_http_strangler_header(r, "idempotency-key",
-                                    sizeof("idempotency-key") - 1);
-
-    return key != NULL && key->len != 0;
-}
-
-
-/* made once for each location in each worker process */
-
-static ngx_http_upstream_conf_t *
-ngx_http_strangler_copy(ngx_http_strangler_split_t *split,
-    ngx_http_upstream_conf_t *location, ngx_uint_t replay)
-{
-    ngx_uint_t                    i;
-    ngx_http_upstream_conf_t     *conf;
-    ngx_http_strangler_copies_t  *copies;
-
-    for (copies = split->copies; copies; copies = copies->next) {
-        if (copies->location == location) {
-            return &copies->copy[replay].conf;
-        }
-    }
-
-    copies = ngx_palloc(split->pool, sizeof(ngx_http_strangler_copies_t));
-    if (copies == NULL) {
-        return NULL;
-    }
-
-    for (i = 0; i < 2; i++) {
-        conf = &copies->copy[i].conf;
-
-        *conf = *location;
-        copies->copy[i].location = location;
-
-        if (conf->next_upstream_tries) {
-            conf->next_upstream_tries++;
-        }
-    }
-
-    /* the answer of a request that was sent and is unsafe must come through */
-
-    copies->copy[0].conf.next_upstream |= split->rescue.mask
-                                          & (NGX_HTTP_UPSTREAM_FT_ERROR
-                                             |NGX_HTTP_UPSTREAM_FT_TIMEOUT);
-
-    copies->copy[1].conf.next_upstream |= split->rescue.mask
-                                          |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
-
-    copies->location = location;
-    copies->next = split->copies;
-    split->copies = copies;
-
-    return &copies->copy[replay].conf;
+    return ctx->decided == ngx_http_strangler_pin
+           || ctx->decided == ngx_http_strangler_override;
 }
 
 
@@ -177,21 +93,21 @@ void
 ngx_http_strangler_rescue_next(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t stale)
 {
-    ngx_uint_t                  mask, arms;
-    ngx_http_upstream_t        *u;
-    ngx_peer_connection_t      *pc;
-    ngx_http_strangler_copy_t  *copy;
+    ngx_uint_t                 mask, arms;
+    ngx_http_upstream_t       *u;
+    ngx_peer_connection_t     *pc;
+    ngx_http_upstream_conf_t  *location;
 
     u = r->upstream;
     pc = &u->peer;
-    copy = (ngx_http_strangler_copy_t *) u->conf;
+    location = ngx_http_strangler_copied(u);
 
-    arms = ngx_http_strangler_failure(r, &mask);
+    arms = ngx_http_strangler_failure(r, ctx, &mask);
 
     /* nginx adds one for a kept connection that was closed meanwhile */
 
     if (stale
-        || (pc->tries && (copy->location->next_upstream & arms) == arms))
+        || (pc->tries && (location->next_upstream & arms) == arms))
     {
         pc->tries++;
         return;
@@ -199,6 +115,7 @@ ngx_http_strangler_rescue_next(ngx_http_request_t *r,
 
     ctx->rescuable = 0;
     pc->tries = 0;
+    pc->cached = 0;
 
     if (ngx_http_strangler_goes_on(r, ctx, mask)) {
         pc->tries = 1;
@@ -222,7 +139,8 @@ ngx_http_strangler_rescue_busy(ngx_http_request_t *r,
 /* as nginx calls the failure: *mask, and with the method's harm */
 
 static ngx_uint_t
-ngx_http_strangler_failure(ngx_http_request_t *r, ngx_uint_t *mask)
+ngx_http_strangler_failure(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx, ngx_uint_t *mask)
 {
     ngx_uint_t            status;
     ngx_connection_t     *c;
@@ -283,7 +201,7 @@ ngx_http_strangler_failure(ngx_http_request_t *r, ngx_uint_t *mask)
         break;
     }
 
-    if (u->request_sent && (r->method & NGX_HTTP_STRANGLER_NON_IDEMPOTENT)) {
+    if (ctx->sent && (r->method & NGX_HTTP_STRANGLER_NON_IDEMPOTENT)) {
         return *mask|NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
     }
 
@@ -297,6 +215,7 @@ static ngx_uint_t
 ngx_http_strangler_goes_on(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx, ngx_uint_t mask)
 {
+    ngx_uint_t                   late;
     ngx_msec_t                   timeout;
     ngx_http_upstream_t         *u;
     ngx_http_strangler_split_t  *split;
@@ -305,6 +224,8 @@ ngx_http_strangler_goes_on(ngx_http_request_t *r,
     split = ctx->split;
     timeout = u->conf->next_upstream_timeout;
 
+    late = mask & NGX_HTTP_STRANGLER_LATE;
+
     if ((split->rescue.mask & mask) == 0
         || r->connection->error
         || (timeout && ngx_current_msec - u->peer.start_time >= timeout))
@@ -312,7 +233,10 @@ ngx_http_strangler_goes_on(ngx_http_request_t *r,
         return 0;
     }
 
-    if (u->request_sent && (!ctx->replay || r->request_body_no_buffering)) {
+    if ((u->request_sent && r->request_body_no_buffering)
+        || (ctx->sent
+            && !ngx_http_strangler_may_repeat(ctx->replay, late)))
+    {
         (void) ngx_atomic_fetch_add(&split->sh->rescue_unsafe, 1);
         return 0;
     }
@@ -342,7 +266,7 @@ ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
     if (!split->rescue.manual
         || !ctx->failed
         || ctx->arm == split->baseline
-        || ctx->decided == ngx_http_strangler_pin)
+        || ngx_http_strangler_is_wish(ctx))
     {
         return 0;
     }
@@ -350,7 +274,9 @@ ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
     ctx->failed = 0;
 
     if (ctx->sent
-        && (!ngx_http_strangler_replayable(r) || r->request_body_no_buffering))
+        && (r->request_body_no_buffering
+            || !ngx_http_strangler_may_repeat(ngx_http_strangler_replay(r),
+                                  ctx->status == NGX_HTTP_GATEWAY_TIME_OUT)))
     {
         (void) ngx_atomic_fetch_add(&split->sh->rescue_unsafe, 1);
         return 0;

@@ -213,6 +213,10 @@ ngx_http_strangler_switch(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 
     u = r->upstream;
 
+    if (!ctx->allowed) {
+        u->conf = ngx_http_strangler_copied(u);
+    }
+
     ctx->switching = 0;
     ctx->pending = 0;
 
@@ -224,11 +228,8 @@ ngx_http_strangler_switch(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
 
     tries = u->conf->next_upstream_tries;
 
-    if (!ctx->allowed && tries) {
-
-        /* in the copy there is one more than in the location */
-
-        u->peer.tries = ngx_min(u->peer.tries, tries - 1);
+    if (tries) {
+        u->peer.tries = ngx_min(u->peer.tries, tries);
     }
 
 #if (NGX_HTTP_CACHE)
@@ -293,6 +294,10 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
 
     rc = ctx->peer->get(pc, ctx->data);
 
+    if (rc == NGX_DONE) {
+        ngx_http_strangler_check_kept(ctx->request, pc);
+    }
+
     if (rc == NGX_BUSY || rc == NGX_ERROR) {
 
         /* no peer, hence no call of free */
@@ -340,7 +345,7 @@ ngx_http_strangler_free_peer(ngx_peer_connection_t *pc, void *data,
         return;
     }
 
-    stale = ngx_http_strangler_is_stale(u);
+    stale = ngx_http_strangler_is_stale(u, ctx);
 
     ngx_http_strangler_failed(u, ctx);
 

@@ -83,6 +83,7 @@ http {
     }
     upstream refused {
         strangler zone=r;
+        strangler_override header=X-Ficus-Arm;
         strangler_rescue floor=1000;
         arm v1=v1 weight=0; arm v2=gone;
     }
@@ -275,8 +276,10 @@ for (@cases) {
     is(told(get($port, "/$path", 'Do-v2' => $do)), $expected, "$do, /$path");
 }
 
-is(told(get($port, '/http', @fail, 'X-Ficus-Arm' => 'v2')), '200 v1 v2',
-    'an override');
+is(told(get($port, '/http', @fail, 'X-Ficus-Arm' => 'v2')), '503 v2 -',
+    'an override: who asks for an arm sees it fail');
+is(told(get($port, '/refused', 'X-Ficus-Arm' => 'v2')), '502 - -',
+    'an override: refused');
 is(told(get($port, '/http', 'X-Ficus-Arm' => 'v1', 'Do-v1' => 'status=503')),
     '503 v1 -', 'the baseline itself is not rescued');
 is(get($port, '/down')->{headers}{'x-addresses'}, '127.0.0.1:' . $t->port(2),
@@ -351,6 +354,38 @@ for my $method (qw(POST PATCH)) {
 
 like(changes('http'), qr/^rescues_refused_total\{why="unsafe"\} 2$/m,
     'metric: not safe');
+
+# an arm that is late may do it yet, after all that has come since
+for my $case ([ 'PUT', '504 - -' ], [ 'DELETE', '504 - -' ],
+              [ 'PUT', '200 v1 v2', 'Idempotency-Key' => 'k' ],
+              [ 'POST', '200 v1 v2', 'Idempotency-Key' => 'k' ],
+              [ 'OPTIONS', '200 v1 v2' ])
+{
+    my ($method, $expected, @key) = @$case;
+
+    is(told(request($port, $method, '/late', body => 'x',
+        headers => [ 'Do-v2' => 'sleep=1', @key ])), $expected,
+        "late: $method @key");
+}
+
+is(told(request($port, 'PUT', '/http', body => 'x',
+    headers => [ 'Do-v2' => 'status=504' ])), '504 v2 -',
+    'an arm whose own server is late: its own answer');
+like(changes('http'), qr/^rescues_refused_total\{why="unsafe"\} 2$/m,
+    'metric: not safe');
+
+# a condition holds once
+for my $condition (qw(If-Match If-None-Match If-Unmodified-Since)) {
+    my @if = ($condition => '"1"');
+
+    is(told(request($port, 'PUT', '/http', body => 'x',
+        headers => [ @fail, @if ])), '503 v2 -', "$condition: PUT");
+    is(told(request($port, 'DELETE', '/fresh', headers =>
+        [ 'Do-v2' => 'close', @if ])), '502 - -', "$condition: DELETE");
+    is(told(request($port, 'PUT', '/refused', body => 'x', headers => \@if)),
+        '200 v1 v2', "$condition: PUT that was not sent");
+    is(told(get($port, '/http', @fail, @if)), '200 v1 v2', "$condition: GET");
+}
 is(told(request($port, 'POST', '/http', body => 'x',
     headers => [ @fail, 'Idempotency-Key' => '' ])), '503 v2 -',
     'an empty Idempotency-Key is none');

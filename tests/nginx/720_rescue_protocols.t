@@ -105,7 +105,17 @@ fastcgi_backend($t, 'v2', $t->port(3));
 $nginx->start;
 
 my $port = $t->port(0);
+my $users = Ficus::Split->new($t->port(1), 'users');
 my %last;
+
+# of an arm that cannot be reached
+sub refused {
+    $users->weights({ v3 => 100, v1 => 0, v2 => 0 });
+    my $told = told(@_ ? request($port, @_) : get($port, '/a'));
+    $users->weights({ v2 => 100, v1 => 0, v3 => 0 });
+
+    return $told;
+}
 
 sub changes {
     my @changes;
@@ -155,7 +165,9 @@ ok(wait_for(5, sub { $t->read('logs/access') =~ m,^/b 200 v2 v1$,m }), 'log');
 
 is(told(get($port, '/a', 'Do-v2' => 'sleep=1')), '200 v1 v2', 'late');
 is(told(get($port, '/a', 'Do-v2' => 'close')), '200 v1 v2', 'closed');
-is(told(get($port, '/a', 'X-Ficus-Arm' => 'v3')), '200 v1 v3', 'refused');
+is(refused(), '200 v1 v3', 'refused');
+is(told(get($port, '/a', 'X-Ficus-Arm' => 'v3')), '502 failed -',
+    'who asks for an arm sees it fail');
 is(told(get($port, '/a', 'Do-v2' => 'status=404')), '404 v2 -',
     'a status that error_page does not name');
 
@@ -180,8 +192,12 @@ responses_total{arm="v2",code="503"} 1
 failures_total{arm="v2"} 1
 rescues_refused_total{why="unsafe"} 1
 EOT
-is(told(request($port, 'POST', '/a', body => 'x',
-    headers => [ 'X-Ficus-Arm' => 'v3' ])), '200 v1 v3', 'POST that was not sent');
+is(refused('POST', '/a', body => 'x'), '200 v1 v3', 'POST that was not sent');
+is(told(request($port, 'PUT', '/a', body => 'x',
+    headers => [ 'Do-v2' => 'sleep=1' ])), '502 failed -', 'PUT that is late');
+is(told(request($port, 'PUT', '/a', body => 'x', headers => [
+    'Do-v2' => 'close', 'If-Match' => '"1"' ])), '502 failed -',
+    'PUT with a condition');
 is(told(request($port, 'POST', '/a', body => 'x',
     headers => [ 'Do-v2' => 'status=503', 'Idempotency-Key' => 'k' ])),
     '200 v1 v2', 'POST with Idempotency-Key');

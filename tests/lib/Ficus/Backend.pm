@@ -10,10 +10,10 @@ package Ficus::Backend;
 # start a process (named after the backend) that listens on $to, a port of
 # 127.0.0.1 or the path of a unix socket, and waits until it does.
 #
-# An answer is 200, X-Arm: NAME and X-Connection: how many connections this
-# backend had got when that of the request was made; the body is the name.  A
-# request may ask for something else in its header Do, or Do-NAME for this
-# backend alone, a list of words:
+# An answer is 200, X-Arm: NAME, X-Connection: how many connections this backend
+# had got when that of the request was made, and X-Request: how many requests it
+# has read to their end; the body is the name.  A request may ask for something
+# else in its header Do, or Do-NAME for this backend alone, a list of words:
 #
 #     status=N        answer N
 #     sleep=S         answer after S seconds, serving others meanwhile
@@ -24,6 +24,12 @@ package Ficus::Backend;
 #     cut             send half of the body and close the connection
 #     stale           close the connection if it has served a request before
 #     garbage         send a header that is none
+#     behead          send half of the header and close the connection
+#     stall           send the header, and no body
+#     drip=S          send a byte each S seconds
+#     trickle=S       the same, but for the header, which is sent at once
+#     hangup=S        close the connection S seconds after the answer
+#     early           close the connection when the header has been read (HTTP)
 
 use strict;
 use warnings;
@@ -75,6 +81,9 @@ sub _serve {
     my $select = IO::Select->new($listener);
     my (%connections, @later);
     my $count = 0;
+    my $read = 0;
+
+    local $SIG{PIPE} = 'IGNORE';
 
     while (1) {
         for my $fh ($select->can_read(@later ? 0.005 : 1)) {
@@ -84,6 +93,7 @@ sub _serve {
                 $connections{fileno $socket} = {
                     socket => $socket,
                     in => '',
+                    name => lc $name,
                     number => ++$count,
                 };
                 next;
@@ -98,27 +108,34 @@ sub _serve {
 
             while (!$c->{gone} && (my $request = $input->($c))) {
                 my $do = _orders($name, $request);
-                my $job = [ time + ($do->{sleep} // 0), $c, $request, $do ];
 
-                if ($do->{sleep}) {
-                    push @later, $job;
-                } else {
-                    _answer($name, @$job);
-                }
+                $request->{count} = ++$read if !$do->{early};
+                push @later, [ time + ($do->{sleep} // 0), $c,
+                    sub { _answer($name, $c, $request, $do) } ];
+                @later = _work(@later) if !$do->{sleep};
             }
 
             _close($select, \%connections, $c) if $c->{gone};
         }
 
-        my $now = time;
-
-        for my $job (grep { $_->[0] <= $now } @later) {
-            _answer($name, @$job) if !$job->[1]{gone};
-            _close($select, \%connections, $job->[1]) if $job->[1]{gone};
-        }
-
-        @later = grep { $_->[0] > $now } @later;
+        @later = _work(@later);
+        _close($select, \%connections, $_)
+            for grep { $_->{gone} } values %connections;
     }
+}
+
+
+# Does the jobs whose time has come, [ when, connection, code ]; code returns the
+# jobs that follow.  Returns what is left.
+
+sub _work {
+    my $now = time;
+
+    return map {
+        my ($when, $c, $code) = @$_;
+
+        $c->{gone} ? () : $when > $now ? $_ : $code->();
+    } @_;
 }
 
 
@@ -146,9 +163,9 @@ sub _orders {
 
 
 sub _answer {
-    my ($name, $when, $c, $request, $do) = @_;
+    my ($name, $c, $request, $do) = @_;
 
-    if ($do->{close} || ($do->{stale} && $c->{served}++)) {
+    if ($do->{close} || $do->{early} || ($do->{stale} && $c->{served}++)) {
         $c->{gone} = 1;
         return;
     }
@@ -161,7 +178,7 @@ sub _answer {
 
     if ($do->{echo}) {
         my %echo = (arm => $name, %$request);
-        delete $echo{$_} for qw(id keep body),
+        delete $echo{$_} for qw(id keep body count),
             $request->{params} ? 'headers' : ();
         $echo{sha1} = sha1_hex($request->{body});
         $body = $json->encode(\%echo);
@@ -169,6 +186,7 @@ sub _answer {
     }
 
     my $head = "X-Arm: $name\r\nX-Connection: $c->{number}\r\n"
+        . "X-Request: $request->{count}\r\n"
         . "Content-Type: $type\r\nContent-Length: " . length($body)
         . "\r\n\r\n";
 
@@ -181,13 +199,41 @@ sub _answer {
         : "HTTP/1.1 $status Told\r\n$head$body";
 
     $bytes = substr $bytes, 0, length($bytes) - 3 if $do->{cut};
+    $bytes = substr $bytes, 0, length($head) / 2 if $do->{behead};
+    $bytes = substr $bytes, 0, length($bytes) - length $body if $do->{stall};
     $bytes = "HTTP/1.1 200 OK\r\n\0\r\n\r\n" if $do->{garbage};
 
-    syswrite $c->{socket}, $bytes;
+    my $end = !$request->{keep} || $do->{cut} || $do->{garbage}
+        || $do->{behead};
 
-    if (!$request->{keep} || $do->{cut} || $do->{garbage}) {
-        $c->{gone} = 1;
+    if ($do->{trickle}) {
+        syswrite $c->{socket}, substr $bytes, 0, length($bytes) - length $body,
+            '';
     }
+
+    if (my $step = $do->{drip} // $do->{trickle}) {
+        return _drip($c, $bytes, $step, $end);
+    }
+
+    syswrite $c->{socket}, $bytes;
+    $c->{gone} = 1 if $end;
+
+    return $do->{hangup}
+        ? [ time + $do->{hangup}, $c, sub { $c->{gone} = 1; return } ] : ();
+}
+
+
+sub _drip {
+    my ($c, $bytes, $step, $end) = @_;
+
+    syswrite $c->{socket}, substr $bytes, 0, 1, '';
+
+    if (!length $bytes) {
+        $c->{gone} = 1 if $end;
+        return;
+    }
+
+    return [ time + $step, $c, sub { _drip($c, $bytes, $step, $end) } ];
 }
 
 
@@ -202,9 +248,10 @@ sub _http_input {
     my %headers = map { /^([^:]+): ?(.*)$/s ? (lc $1 => $2) : () } @fields;
     my $length = $headers{'content-length'} // 0;
 
-    return if length $rest < $length;
+    return if length $rest < $length
+        && ($headers{"do-$c->{name}"} // '') !~ /\bearly\b/;
 
-    $c->{in} = substr $rest, $length;
+    $c->{in} = length $rest < $length ? '' : substr $rest, $length;
 
     return {
         body => substr($rest, 0, $length),
