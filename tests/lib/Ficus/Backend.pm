@@ -21,6 +21,7 @@ package Ficus::Backend;
 #     echo            the body is JSON: arm, method, uri, length and sha1 (of
 #                     the body) and headers (lower case); for FastCGI params (as
 #                     sent) in the place of headers
+#     previous        the same of the request before
 #     cut             send half of the body and close the connection
 #     stale           close the connection if it has served a request before
 #     garbage         send a header that is none
@@ -82,6 +83,7 @@ sub _serve {
     my (%connections, @later);
     my $count = 0;
     my $read = 0;
+    my $previous;
 
     local $SIG{PIPE} = 'IGNORE';
 
@@ -110,6 +112,8 @@ sub _serve {
                 my $do = _orders($name, $request);
 
                 $request->{count} = ++$read if !$do->{early};
+                $request->{previous} = $previous;
+                $previous = { %$request, previous => undef };
                 push @later, [ time + ($do->{sleep} // 0), $c,
                     sub { _answer($name, $c, $request, $do) } ];
                 @later = _work(@later) if !$do->{sleep};
@@ -176,11 +180,12 @@ sub _answer {
     my $body = "$name\n";
     my $type = 'text/plain';
 
-    if ($do->{echo}) {
-        my %echo = (arm => $name, %$request);
-        delete $echo{$_} for qw(id keep body count),
-            $request->{params} ? 'headers' : ();
-        $echo{sha1} = sha1_hex($request->{body});
+    if ($do->{echo} || $do->{previous}) {
+        my %echo = (arm => $name,
+            %{$do->{previous} ? $request->{previous} // {} : $request});
+        $echo{sha1} = sha1_hex($echo{body} // '');
+        delete @echo{qw(id keep body count previous),
+            $echo{params} ? 'headers' : ()};
         $body = $json->encode(\%echo);
         $type = 'application/json';
     }
