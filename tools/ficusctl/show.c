@@ -155,6 +155,7 @@ ctl_has_breaker(json_object *arm)
 bool
 ctl_show_breaker(const ctl_options_t *options, json_object *arm)
 {
+    int64_t      rescued;
     const char  *state, *reason;
 
     if (!ctl_has_breaker(arm)) {
@@ -170,6 +171,12 @@ ctl_show_breaker(const ctl_options_t *options, json_object *arm)
     if (strcmp(state, "closed") != 0) {
         printf(", breaker %s%s%s", state, reason[0] != '\0' ? ": " : "",
                reason);
+    }
+
+    rescued = ctl_get_int(arm, "rescued");
+
+    if (rescued > 0) {
+        printf(", %lld rescued", (long long) rescued);
     }
 
     fputs(ctl_color(options, CTL_PLAIN), stdout);
