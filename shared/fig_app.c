@@ -388,7 +388,9 @@ fig_app_check_bus(void *data)
 {
     fig_app_t *app = data;
 
-    return fig_bus_connected(app->bus) ? NULL : "not connected";
+    return fig_bus_connected(app->bus) ? NULL
+         : fig_bus_session(app->bus) != 0 ? "has no JetStream"
+         : "not connected";
 }
 
 

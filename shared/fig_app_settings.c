@@ -89,6 +89,10 @@ static const fig_setting_t  fig_app_common[] = {
       FIG_APP_FIELD(bus.stream_max_age), "168h", 1000, 0,
       "age up to which a stream keeps messages" },
 
+    { "max-payload", NULL, FIG_CONFIG_SIZE,
+      FIG_APP_FIELD(bus.max_payload), "16m", 1024, 1073741824,
+      "largest message, until the NATS server has said what it takes" },
+
     { "publish-pending", NULL, FIG_CONFIG_NUMBER,
       FIG_APP_FIELD(bus.publish_pending), "4096", 1, 1048576,
       "messages that may wait for the server's answer" },

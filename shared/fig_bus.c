@@ -104,6 +104,13 @@ fig_bus_session(fig_bus_t *bus)
 }
 
 
+uint64_t
+fig_bus_max_payload(fig_bus_t *bus, fig_str_t id)
+{
+    return bus->backend->max_payload(bus->self, id);
+}
+
+
 fig_status_t
 fig_bus_stream(fig_bus_t *bus, const fig_stream_t *stream,
     fig_stream_info_t *info)

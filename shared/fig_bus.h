@@ -26,6 +26,7 @@ typedef struct {
     const char  *name;              /* shown by the server */
     uint64_t     stream_max_bytes;
     uint64_t     stream_max_age;    /* ms */
+    uint64_t     max_payload;       /* of a message, until a server tells */
     uint64_t     publish_pending;   /* publishes without an answer, at most */
     uint64_t     ack_wait;          /* ms until a message comes again */
     uint64_t     ack_pending;       /* messages without an ack, at most */
@@ -81,6 +82,15 @@ void fig_bus_close(fig_bus_t *bus);                            /* NULL: ok */
 
 bool fig_bus_connected(fig_bus_t *bus);
 uint64_t fig_bus_session(fig_bus_t *bus);
+
+
+/*
+ * The largest payload of a message with this id, in bytes: of the server of
+ * this connection, without one of the last, before the first by conf.  Does not
+ * block.
+ */
+
+uint64_t fig_bus_max_payload(fig_bus_t *bus, fig_str_t id);
 
 
 /*

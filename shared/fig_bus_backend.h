@@ -24,6 +24,7 @@ typedef struct {
     void         (*close)(void *self);
     bool         (*connected)(void *self);
     uint64_t     (*session)(void *self);
+    uint64_t     (*max_payload)(void *self, fig_str_t id);
 
     fig_status_t (*stream)(void *self, const fig_stream_t *stream,
         fig_stream_info_t *info);

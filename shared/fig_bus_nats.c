@@ -52,6 +52,7 @@ const fig_bus_backend_t  fig_bus_nats = {
     fig_nats_close,
     fig_nats_connected,
     fig_nats_number,
+    fig_nats_max_payload,
     fig_nats_stream,
     fig_nats_stream_info,
     fig_nats_stream_time,
@@ -82,6 +83,7 @@ fig_nats_open(const fig_bus_conf_t *conf, void **self)
     }
 
     nats->conf = *conf;
+    atomic_store(&nats->max_payload, conf->max_payload);
     rc = fig_nats_options(nats, conf);
 
     if (rc == FIG_OK) {
@@ -298,6 +300,8 @@ fig_nats_begin(fig_nats_t *nats, fig_nats_session_t *session)
     nats->session = session;
 
     atomic_store(&nats->unanswered, 0);
+    atomic_store(&nats->max_payload,
+                 (uint64_t) natsConnection_GetMaxPayload(session->nc));
     atomic_store(&nats->number, session->number);
 
     (void) pthread_cond_broadcast(&nats->changed);

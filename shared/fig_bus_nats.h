@@ -94,6 +94,7 @@ struct fig_nats_s {
     _Atomic(uint64_t)      number;          /* of the session */
     atomic_bool            streams;         /* there is JetStream */
     _Atomic(uint64_t)      unanswered;
+    _Atomic(uint64_t)      max_payload;     /* headers and all */
 
     pthread_mutex_t        ack_mutex;       /* while ack() runs */
     fig_nats_publisher_t   publishers[FIG_NATS_PUBLISHERS];
@@ -155,6 +156,7 @@ void fig_nats_unlisten(fig_nats_sub_t *sub);
 fig_status_t fig_nats_publisher(void *self, fig_bus_ack_pt ack, void *data,
     unsigned *publisher);
 void fig_nats_publisher_close(void *self, unsigned publisher);
+uint64_t fig_nats_max_payload(void *self, fig_str_t id);
 fig_status_t fig_nats_publish(void *self, unsigned publisher,
     const char *subject, const char *id, fig_str_t payload, uint64_t token);
 natsStatus fig_nats_answers(fig_nats_session_t *session, int64_t timeout);

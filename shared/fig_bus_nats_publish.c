@@ -68,6 +68,20 @@ fig_nats_publisher_close(void *self, unsigned publisher)
 }
 
 
+uint64_t
+fig_nats_max_payload(void *self, fig_str_t id)
+{
+    uint64_t     max, header;
+    fig_nats_t  *nats;
+
+    nats = self;
+    max = atomic_load(&nats->max_payload);
+    header = FIG_NATS_HEADER + id.len;
+
+    return max > header ? max - header : 0;
+}
+
+
 fig_status_t
 fig_nats_publish(void *self, unsigned publisher, const char *subject,
     const char *id, fig_str_t payload, uint64_t token)
@@ -114,9 +128,7 @@ fig_nats_send(fig_nats_session_t *session, const char *subject,
     natsMsg     *message;
     natsStatus   s;
 
-    if (payload.len + strlen(id) + FIG_NATS_HEADER
-        > (uint64_t) natsConnection_GetMaxPayload(session->nc))
-    {
+    if (payload.len > fig_nats_max_payload(session->nats, fig_str_from(id))) {
         return NATS_MAX_PAYLOAD;
     }
 

@@ -6,10 +6,12 @@
 
 #include "fig_bus_nats.h"
 #include "fig_log.h"
+#include <stdio.h>
 #include <string.h>
 
 
 #define FIG_NATS_NS        1000000
+#define FIG_NATS_TEXT      512
 
 /* how long a message id is remembered, ns */
 #define FIG_NATS_DUPLICATES  (120000 * (int64_t) FIG_NATS_NS)
@@ -24,7 +26,7 @@ static fig_status_t fig_nats_compare(fig_nats_session_t *session,
 static fig_status_t fig_nats_agrees(fig_nats_t *nats,
     const fig_stream_t *stream, const jsStreamConfig *is);
 static const char *fig_nats_differs(const fig_stream_t *stream,
-    const jsStreamConfig *is);
+    const jsStreamConfig *is, char *text, size_t size);
 static fig_status_t fig_nats_update(fig_nats_session_t *session,
     jsStreamInfo **info);
 static void fig_nats_limits(fig_nats_t *nats, jsStreamConfig *config);
@@ -229,8 +231,9 @@ fig_nats_agrees(fig_nats_t *nats, const fig_stream_t *stream,
     const jsStreamConfig *is)
 {
     const char  *differs;
+    char         text[FIG_NATS_TEXT];
 
-    differs = fig_nats_differs(stream, is);
+    differs = fig_nats_differs(stream, is, text, sizeof(text));
 
     if (differs == NULL) {
         return FIG_OK;
@@ -243,13 +246,23 @@ fig_nats_agrees(fig_nats_t *nats, const fig_stream_t *stream,
 }
 
 
+/* static, or in text */
+
 static const char *
-fig_nats_differs(const fig_stream_t *stream, const jsStreamConfig *is)
+fig_nats_differs(const fig_stream_t *stream, const jsStreamConfig *is,
+    char *text, size_t size)
 {
+    if (is->SubjectsLen == 0) {
+        return "subjects (none)";
+    }
+
     if (is->SubjectsLen != 1
         || strcmp(is->Subjects[0], stream->subjects) != 0)
     {
-        return is->SubjectsLen == 0 ? "subjects (none)" : "subjects";
+        (void) snprintf(text, size, "subjects (\"%s\"%s, not \"%s\")",
+                        is->Subjects[0], is->SubjectsLen > 1 ? ", ..." : "",
+                        stream->subjects);
+        return text;
     }
 
     if (is->Retention == js_InterestPolicy) {

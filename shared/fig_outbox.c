@@ -12,6 +12,12 @@
 #include <string.h>
 
 
+/* what an event has besides the body, at most: 512 bytes of id three times,
+   4096 of names, each of which may be written as six */
+
+#define FIG_OUTBOX_AROUND  65536
+
+
 static void fig_outbox_init(fig_outbox_t *outbox);
 static void fig_outbox_metrics(fig_outbox_t *outbox);
 static double fig_outbox_pending(void *data);
@@ -211,6 +217,34 @@ fig_outbox_free(fig_outbox_t *outbox)
     fig_seen_destroy(outbox->seen);
     fig_rows_destroy(outbox->rows);
     free(outbox);
+}
+
+
+fig_status_t
+fig_outbox_fits(fig_outbox_t *outbox, const fig_doc_t *doc,
+    fig_str_t traceparent, uint64_t *size, uint64_t *max)
+{
+    bool       ok;
+    fig_buf_t  id, payload;
+
+    fig_buf_init(&id, FIG_OUTBOX_EVENT);
+    fig_buf_init(&payload, FIG_OUTBOX_EVENT);
+
+    fig_event_id(&id, outbox->topic, doc);
+    *max = fig_bus_max_payload(outbox->bus, fig_buf_view(&id));
+    *size = doc->body.len + FIG_OUTBOX_AROUND;
+
+    if (*size > *max) {
+        fig_event_encode(&payload, outbox->topic, doc, traceparent);
+        *size = payload.len;
+    }
+
+    ok = fig_buf_ok(&id) && fig_buf_ok(&payload);
+
+    fig_buf_clear(&payload);
+    fig_buf_clear(&id);
+
+    return !ok ? FIG_NOMEM : *size > *max ? FIG_INVALID : FIG_OK;
 }
 
 

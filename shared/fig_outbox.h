@@ -71,6 +71,16 @@ const char *fig_outbox_check(void *data);
 
 
 /*
+ * Whether the bus takes a state that is to be written, as far as it is known
+ * now: a broker that comes later may have a smaller limit.  FIG_INVALID: its
+ * event has *size bytes, of which the bus takes *max; FIG_NOMEM.
+ */
+
+fig_status_t fig_outbox_fits(fig_outbox_t *outbox, const fig_doc_t *doc,
+    fig_str_t traceparent, uint64_t *size, uint64_t *max) FIG_NODISCARD;
+
+
+/*
  * fig_store_write() of FIG_STORE_PUT ops, whose documents are published.  The
  * caller has set doc.changed (fig_event_changed).
  */

@@ -35,6 +35,7 @@ typedef struct {
 static void fig_keeper_run(fig_keeper_t *keeper);
 static void fig_keeper_declare(fig_keeper_t *keeper);
 static void fig_keeper_again(fig_outbox_t *outbox);
+static void fig_keeper_larger(fig_outbox_t *outbox);
 static void fig_keeper_scan(fig_keeper_t *keeper);
 static bool fig_keeper_page(fig_keeper_t *keeper, const fig_page_t *page);
 static bool fig_keeper_known(fig_outbox_t *outbox, const fig_doc_t *doc);
@@ -136,6 +137,7 @@ fig_keeper_declare(fig_keeper_t *keeper)
     if (rc == FIG_OK) {
         outbox->ready = session;
         fig_keeper_again(outbox);
+        fig_keeper_larger(outbox);
         (void) pthread_cond_signal(&outbox->work);
 
     } else {
@@ -162,6 +164,31 @@ fig_keeper_again(fig_outbox_t *outbox)
         fig_rows_move(outbox->rows, row, FIG_ROW_QUEUED, fig_clock_us());
         fig_counter_add(outbox->repeated, 1);
     }
+}
+
+
+/* a server that takes more: what was refused is forgotten, for the scan */
+
+static void
+fig_keeper_larger(fig_outbox_t *outbox)
+{
+    uint64_t    max;
+    fig_row_t  *row;
+
+    max = fig_bus_max_payload(outbox->bus, (fig_str_t) { 0 });
+
+    while (max > outbox->max_payload) {
+        row = fig_rows_first(outbox->rows, FIG_ROW_REFUSED);
+
+        if (row == NULL) {
+            break;
+        }
+
+        row->ver = 0;
+        fig_rows_move(outbox->rows, row, FIG_ROW_IDLE, fig_clock_us());
+    }
+
+    outbox->max_payload = max;
 }
 
 

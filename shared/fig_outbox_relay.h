@@ -59,6 +59,7 @@ struct fig_outbox_s {
     bool                stop;
     bool                blocked;       /* the bus wants no more now */
     unsigned            waiters;       /* of room */
+    uint64_t            max_payload;   /* of the last stream's server */
 
     fig_seen_t         *seen;          /* of the keeper */
     fig_seen_t         *before;

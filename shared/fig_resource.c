@@ -287,18 +287,20 @@ fig_reply_missing(const fig_resource_t *resource, const fig_request_t *request,
 fig_str_t
 fig_errors_detail(const fig_errors_t *errors, fig_arena_t *arena)
 {
+    fig_str_t           field;
     const fig_error_t  *first;
 
     first = &errors->items[0];
+    field = first->field.len != 0 ? first->field : FIG_STR("the document");
 
     if (errors->n == 1) {
         return fig_arena_printf(arena, "%.*s %.*s",
-                                (int) first->field.len, first->field.data,
+                                (int) field.len, field.data,
                                 (int) first->message.len, first->message.data);
     }
 
     return fig_arena_printf(arena, "%.*s %.*s, and %zu more",
-                            (int) first->field.len, first->field.data,
+                            (int) field.len, field.data,
                             (int) first->message.len, first->message.data,
                             errors->n - 1);
 }
@@ -312,9 +314,32 @@ fig_reply_errors(const fig_request_t *request, fig_response_t *response,
 
     detail = fig_errors_detail(errors, request->arena);
 
-    fig_problem(request, response, status,
-                status == 409 ? "conflict" : "invalid", errors, "%s",
-                detail.data != NULL ? detail.data : "");
+    fig_problem(request, response, status, fig_errors_slug(status), errors,
+                "%s", detail.data != NULL ? detail.data : "");
+}
+
+
+const char *
+fig_errors_slug(unsigned status)
+{
+    switch (status) {
+
+    case 409:
+        return "conflict";
+
+    case 413:
+        return "content-too-large";
+
+    default:
+        return "invalid";
+    }
+}
+
+
+unsigned
+fig_errors_status(const fig_change_t *change)
+{
+    return change->large ? 413 : 400;
 }
 
 

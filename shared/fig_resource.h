@@ -14,7 +14,8 @@
  * If-None-Match (RFC 9110, 13.1) are honoured everywhere; what can't be parsed
  * in them is 400.  A write that changes nothing keeps the version.  Writes
  * that lose a race against others without If-Match are done again on the newer
- * document.
+ * document.  What is larger than the bus takes, by what is known of it, is 413;
+ * what the worker itself changes is written all the same.
  *
  * Threads: a resource is constant; any number of threads may use it.
  */
@@ -47,7 +48,8 @@ typedef struct {
     fig_doc_t         doc;           /* what will be stored */
     bool              touched;       /* write it even if no field differs */
     fig_arena_t      *arena;
-    fig_errors_t      errors;        /* make it a 400 */
+    bool              large;         /* errors tell that it is too large */
+    fig_errors_t      errors;        /* make it a 400, or a 413 */
     fig_errors_t      conflicts;     /* make it a 409, when there is no 400 */
 } fig_change_t;
 
@@ -112,7 +114,7 @@ void fig_resource_get(const fig_resource_t *resource, fig_request_t *request,
 void fig_resource_list(const fig_resource_t *resource, fig_request_t *request,
     fig_response_t *response);
 
-/* 201; 400, 409, 412 */
+/* 201; 400, 409, 412, 413 */
 void fig_resource_create(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
 
@@ -120,7 +122,7 @@ void fig_resource_create(const fig_resource_t *resource,
 void fig_resource_create_many(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
 
-/* PUT: members replace; PATCH: RFC 7396.  200; 400, 404, 409, 412 */
+/* PUT: members replace; PATCH: RFC 7396.  200; 400, 404, 409, 412, 413 */
 void fig_resource_update(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
 

@@ -4,6 +4,7 @@
  */
 
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "fig_resource_change.h"
@@ -31,6 +32,7 @@ fig_change_open(fig_change_t *change, fig_arena_t *arena)
     change->sent = NULL;
     change->stored = NULL;
     change->touched = false;
+    change->large = false;
     change->arena = arena;
 
     memset(&change->doc, 0, sizeof(fig_doc_t));
@@ -245,6 +247,7 @@ fig_change_finish(const fig_resource_t *resource, fig_change_t *change,
     }
 
     if (doc->body.len > FIG_STORE_BODY_MAX) {
+        change->large = true;
         fig_errors_add(&change->errors, FIG_STR(""), "length",
                        "must have at most %d bytes", FIG_STORE_BODY_MAX);
         return FIG_INVALID;
@@ -386,7 +389,29 @@ fig_change_op(const fig_resource_t *resource, const fig_change_t *change,
 
 
 fig_status_t
-fig_change_draft(const fig_resource_t *resource, fig_change_t *change)
+fig_change_fits(const fig_resource_t *resource, fig_change_t *change,
+    fig_str_t traceparent)
+{
+    uint64_t      size, max;
+    fig_status_t  rc;
+
+    rc = fig_outbox_fits(resource->outbox, &change->doc, traceparent, &size,
+                         &max);
+
+    if (rc == FIG_INVALID) {
+        change->large = true;
+        fig_errors_add(&change->errors, FIG_STR(""), "length",
+                       "has %" PRIu64 " bytes as an event, of which the "
+                       "broker takes %" PRIu64, size, max);
+    }
+
+    return rc;
+}
+
+
+fig_status_t
+fig_change_draft(const fig_resource_t *resource, fig_change_t *change,
+    fig_str_t traceparent)
 {
     fig_str_t      id;
     const char    *id_name;
@@ -420,7 +445,7 @@ fig_change_draft(const fig_resource_t *resource, fig_change_t *change)
         rc = fig_change_finish(resource, change, id);
     }
 
-    return rc;
+    return rc == FIG_OK ? fig_change_fits(resource, change, traceparent) : rc;
 }
 
 

@@ -89,12 +89,20 @@ fig_status_t fig_change_condition(const fig_request_t *request,
 
 
 /*
- * All that makes a new document of sent, up to doc.  FIG_INVALID: errors tell;
- * FIG_TAKEN: conflicts tell.
+ * Whether the bus takes doc.  FIG_INVALID: errors tell.
+ */
+
+fig_status_t fig_change_fits(const fig_resource_t *resource,
+    fig_change_t *change, fig_str_t traceparent) FIG_NODISCARD;
+
+
+/*
+ * All that makes a new document of sent, up to a doc that the bus takes.
+ * FIG_INVALID: errors tell; FIG_TAKEN: conflicts tell.
  */
 
 fig_status_t fig_change_draft(const fig_resource_t *resource,
-    fig_change_t *change) FIG_NODISCARD;
+    fig_change_t *change, fig_str_t traceparent) FIG_NODISCARD;
 
 
 /*
@@ -126,6 +134,8 @@ void fig_reply_doc(fig_response_t *response, unsigned status,
 void fig_reply_missing(const fig_resource_t *resource,
     const fig_request_t *request, fig_response_t *response);
 fig_str_t fig_errors_detail(const fig_errors_t *errors, fig_arena_t *arena);
+const char *fig_errors_slug(unsigned status);
+unsigned fig_errors_status(const fig_change_t *change);
 void fig_reply_errors(const fig_request_t *request, fig_response_t *response,
     unsigned status, const fig_errors_t *errors);
 void fig_reply_condition(const fig_request_t *request,

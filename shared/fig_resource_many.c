@@ -23,6 +23,7 @@
 typedef struct {
     const fig_resource_t  *resource;
     fig_request_t         *request;
+    fig_str_t              trace;
     fig_json_t            *sent;
     fig_str_t             *results;      /* of all elements */
     fig_op_t              *ops;
@@ -55,7 +56,7 @@ static fig_status_t many_again(many_t *many, size_t place);
 static fig_status_t many_result(many_t *many, size_t place,
     fig_status_t status, const fig_change_t *change);
 static void many_problem(many_t *many, fig_buf_t *out, unsigned status,
-    const char *slug, const fig_errors_t *errors);
+    const fig_errors_t *errors);
 static void many_reply(many_t *many, fig_response_t *response);
 static fig_status_t all_page(all_t *all);
 static fig_status_t all_bury(all_t *all, const fig_page_t *page,
@@ -73,6 +74,7 @@ fig_resource_create_many(const fig_resource_t *resource,
     memset(&many, 0, sizeof(many_t));
     many.resource = resource;
     many.request = request;
+    many.trace = fig_trace_parent(request);
 
     if (fig_request_json(request, response, json_type_array, &many.sent)
         != FIG_OK)
@@ -143,7 +145,7 @@ many_draft(many_t *many, size_t place)
         rc = FIG_INVALID;
 
     } else {
-        rc = fig_change_draft(many->resource, &change);
+        rc = fig_change_draft(many->resource, &change, many->trace);
     }
 
     if (rc == FIG_OK) {
@@ -185,8 +187,7 @@ many_settle(many_t *many, const fig_op_t *op, size_t place)
     fig_change_open(&change, many->request->arena);
     change.doc = op->doc;
 
-    rc = fig_change_written(many->resource, &change, op,
-                            fig_trace_parent(many->request));
+    rc = fig_change_written(many->resource, &change, op, many->trace);
     rc = (rc == FIG_CONFLICT) ? many_again(many, place)
                               : many_result(many, place, rc, &change);
     fig_change_close(&change);
@@ -212,11 +213,10 @@ many_again(many_t *many, size_t place)
         fig_change_open(&change, many->request->arena);
         change.sent = json_object_array_get_idx(many->sent, place);
 
-        rc = fig_change_draft(many->resource, &change);
+        rc = fig_change_draft(many->resource, &change, many->trace);
 
         if (rc == FIG_OK) {
-            rc = fig_change_write(many->resource, &change,
-                                  fig_trace_parent(many->request));
+            rc = fig_change_write(many->resource, &change, many->trace);
         }
 
         if (rc != FIG_CONFLICT) {
@@ -253,11 +253,11 @@ many_result(many_t *many, size_t place, fig_status_t status,
         break;
 
     case FIG_INVALID:
-        many_problem(many, &out, 400, "invalid", &change->errors);
+        many_problem(many, &out, fig_errors_status(change), &change->errors);
         break;
 
     case FIG_TAKEN:
-        many_problem(many, &out, 409, "conflict", &change->conflicts);
+        many_problem(many, &out, 409, &change->conflicts);
         break;
 
     default:
@@ -273,7 +273,7 @@ many_result(many_t *many, size_t place, fig_status_t status,
 
 
 static void
-many_problem(many_t *many, fig_buf_t *out, unsigned status, const char *slug,
+many_problem(many_t *many, fig_buf_t *out, unsigned status,
     const fig_errors_t *errors)
 {
     fig_str_t  detail;
@@ -281,7 +281,7 @@ many_problem(many_t *many, fig_buf_t *out, unsigned status, const char *slug,
     detail = fig_errors_detail(errors, many->request->arena);
 
     fig_buf_printf(out, "{\"status\":%u,\"error\":", status);
-    fig_problem_write(out, status, slug, errors, detail);
+    fig_problem_write(out, status, fig_errors_slug(status), errors, detail);
     fig_buf_puts(out, "}");
 }
 

@@ -91,7 +91,8 @@ write_until_done(const fig_resource_t *resource, fig_request_t *request,
         rc = step(resource, request, response, &change);
 
         if (rc == FIG_INVALID) {
-            fig_reply_errors(request, response, 400, &change.errors);
+            fig_reply_errors(request, response, fig_errors_status(&change),
+                             &change.errors);
             rc = FIG_OK;
 
         } else if (rc == FIG_TAKEN) {
@@ -116,7 +117,7 @@ create_once(const fig_resource_t *resource, fig_request_t *request,
     const char    *name;
     fig_status_t   rc;
 
-    rc = fig_change_draft(resource, change);
+    rc = fig_change_draft(resource, change, fig_trace_parent(request));
     if (rc != FIG_OK) {
         return rc;
     }
@@ -199,6 +200,10 @@ update_once(const fig_resource_t *resource, fig_request_t *request,
     if (rc == FIG_DECLINED) {
         fig_reply_doc(response, 200, change->stored);
         return FIG_OK;
+    }
+
+    if (rc == FIG_OK) {
+        rc = fig_change_fits(resource, change, fig_trace_parent(request));
     }
 
     if (rc == FIG_OK) {

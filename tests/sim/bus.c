@@ -26,6 +26,7 @@ static void sim_bus_case(TFun test);
 static void sim_bus_fiber(void *data);
 static const char *sim_server_create(const char *config);
 static void sim_server_drop(void);
+static void sim_server_limit(unsigned max_payload);
 static void sim_server_start(void);
 static void sim_server_stop(void);
 static void sim_server_remove(void);
@@ -39,6 +40,7 @@ const bus_server_t  bus_server = {
     "simulation",
     sim_server_create,
     sim_server_drop,
+    sim_server_limit,
     sim_server_start,
     sim_server_stop,
     sim_server_remove,
@@ -97,6 +99,13 @@ static void
 sim_server_drop(void)
 {
     /* void */
+}
+
+
+static void
+sim_server_limit(unsigned max_payload)
+{
+    sim_broker_max = max_payload;
 }
 
 

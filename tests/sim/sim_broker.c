@@ -21,6 +21,7 @@ static void sim_durable_fetch(sim_stream_t *stream);
 
 sim_stream_t  sim_streams[SIM_STREAMS];
 uint64_t      sim_broker_down;
+uint64_t      sim_broker_max;
 
 
 void
@@ -42,6 +43,7 @@ sim_broker_init(void)
     sim_streams[0].name = "USERS";
     sim_streams[1].name = "ORDERS";
     sim_broker_down = 0;
+    sim_broker_max = SIM_PAYLOAD;
 }
 
 

@@ -23,6 +23,7 @@
 #define SIM_PUBLISHERS  4
 #define SIM_SERVICES    8
 #define SIM_FETCHED     3
+#define SIM_PAYLOAD     1048576
 
 
 typedef struct {
@@ -103,6 +104,7 @@ struct sim_link_s {
     bool                 open;
     bool                 closing;
     unsigned             threads;
+    uint64_t             max_payload;
     uint64_t             pending;     /* publishes, at most */
     uint64_t             ack_wait;
     uint64_t             ack_pending;
@@ -123,6 +125,7 @@ extern const fig_bus_backend_t  sim_bus_backend;
 extern sim_link_t               sim_links[SIM_PROCESSES];
 extern sim_stream_t             sim_streams[SIM_STREAMS];
 extern uint64_t                 sim_broker_down;     /* until then */
+extern uint64_t                 sim_broker_max;      /* payload */
 
 
 /* sim_broker.c */
@@ -169,6 +172,7 @@ void sim_bus_drop(fig_subscription_t *subscription, fig_message_t *message);
 fig_status_t sim_bus_publisher(void *self, fig_bus_ack_pt ack, void *data,
     unsigned *publisher);
 void sim_bus_publisher_close(void *self, unsigned publisher);
+uint64_t sim_bus_max_payload(void *self, fig_str_t id);
 fig_status_t sim_bus_publish(void *self, unsigned publisher,
     const char *subject, const char *id, fig_str_t payload, uint64_t token);
 void sim_bus_answers(void *data);

@@ -36,6 +36,7 @@ const fig_bus_backend_t  sim_bus_backend = {
     sim_bus_close,
     sim_bus_connected,
     sim_bus_session,
+    sim_bus_max_payload,
     sim_bus_stream,
     sim_bus_stream_info,
     sim_bus_stream_time,
@@ -72,6 +73,7 @@ sim_bus_open(const fig_bus_conf_t *conf, void **self)
     link->life = process->life;
     link->cut = cut;
     link->open = true;
+    link->max_payload = conf->max_payload;
     link->pending = conf->publish_pending;
     link->ack_wait = conf->ack_wait * SIM_MS;
     link->ack_pending = conf->ack_pending;
@@ -176,6 +178,7 @@ sim_link_try(void *data, uint64_t n)
 
     link->session = sim.now + 1;
     link->unanswered = 0;
+    link->max_payload = sim_broker_max;
     sim_trace("%s has a connection", link->process->name);
     sim_bug_connected(link);
 }

@@ -73,6 +73,15 @@ sim_bus_publisher_close(void *self, unsigned publisher)
 }
 
 
+uint64_t
+sim_bus_max_payload(void *self, fig_str_t id)
+{
+    sim_link_t  *link = self;
+
+    return link->max_payload > id.len ? link->max_payload - id.len : 0;
+}
+
+
 fig_status_t
 sim_bus_publish(void *self, unsigned publisher, const char *subject,
     const char *id, fig_str_t payload, uint64_t token)
@@ -84,6 +93,10 @@ sim_bus_publish(void *self, unsigned publisher, const char *subject,
 
     if (link->session == 0 || link->unanswered >= link->pending) {
         return FIG_AGAIN;
+    }
+
+    if (payload.len > sim_bus_max_payload(link, fig_str_from(id))) {
+        return FIG_INVALID;
     }
 
     link->unanswered++;

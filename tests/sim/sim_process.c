@@ -92,6 +92,7 @@ sim_processes_init(void)
         conf->store.uri = i == SIM_ORDERS ? "sim:orders" : "sim:users";
         conf->bus.url = "sim://";
         conf->bus.name = sim_names[i];
+        conf->bus.max_payload = SIM_PAYLOAD;
         conf->bus.publish_pending = sim_between(1, 32);
         conf->bus.ack_wait = sim_between(500, 3000);
         conf->bus.ack_pending = sim_between(1, 32);

@@ -11,6 +11,7 @@
 #include "fig_metrics.h"
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 
@@ -20,6 +21,7 @@
 
 
 static void *publish_some(void *data);
+static uint64_t largest(void);
 static void publish_again(bool *sent, uint64_t *session);
 
 
@@ -166,6 +168,73 @@ START_TEST(so_many_without_an_answer)
     ck_assert(full);
     within(10000U, atomic_load(&bt.stored) == 300);
 
+    bt_teardown();
+}
+END_TEST
+
+
+/* that a message with this id may have */
+
+static uint64_t
+largest(void)
+{
+    return fig_bus_max_payload(bt.bus, FIG_STR("users/a/1"));
+}
+
+
+/* known before it is published, and as the server says it */
+
+START_TEST(largest_message)
+{
+    char               *payload;
+    uint64_t            max;
+    fig_stream_info_t   info;
+
+    bt_setup(NULL);
+    bt.conf.max_payload = 2000;
+    bus_server.limit(4000);
+    payload = calloc(1, 4001);
+    ck_assert_ptr_nonnull(payload);
+    memset(payload, 'x', 4000);
+
+    ck_assert_int_eq(fig_bus_open(&bt.conf, &bt.bus), FIG_OK);
+    ck_assert_uint_gt(largest(), 1900);
+    ck_assert_uint_lt(largest(), 2000);
+
+    bus_server.start();
+    within(20000U, fig_bus_connected(bt.bus));
+    ck_assert_int_eq(fig_bus_stream(bt.bus, &bt_stream, &info), FIG_OK);
+    ck_assert_int_eq(fig_bus_publisher(bt.bus, bt_on_ack, NULL, &bt.publisher),
+                     FIG_OK);
+
+    max = largest();
+    ck_assert_uint_gt(max, 3900);
+    ck_assert_uint_lt(max, 4000);
+    ck_assert_uint_eq(fig_bus_max_payload(bt.bus, FIG_STR("users/abc/1")),
+                      max - 2);
+
+    payload[max] = '\0';
+    ck_assert_int_eq(bt_publish("users/a/1", payload, 1), FIG_OK);
+    within(10000U, atomic_load(&bt.answered[1]));
+    payload[max] = 'x';
+    payload[max + 1] = '\0';
+    ck_assert_int_eq(bt_publish("users/a/1", payload, 2), FIG_INVALID);
+
+    /* the last one's holds until another server tells its own */
+
+    bus_server.stop();
+    within(10000U, fig_bus_session(bt.bus) == 0);
+    ck_assert_uint_eq(largest(), max);
+
+    bus_server.limit(3000);
+    bus_server.start();
+    within(20000U, fig_bus_connected(bt.bus));
+    ck_assert_uint_eq(largest(), max - 1000);
+    payload[max + 1] = 'x';
+    payload[max - 999] = '\0';
+    ck_assert_int_eq(bt_publish("users/a/2", payload, 3), FIG_INVALID);
+
+    free(payload);
     bt_teardown();
 }
 END_TEST
@@ -422,6 +491,7 @@ bus_cases_publish(void)
     bus_case(order_of_one_thread);
     bus_case(sixty_four_threads);
     bus_case(so_many_without_an_answer);
+    bus_case(largest_message);
     bus_case(twice_is_once);
     bus_case(killed_while_publishing);
     bus_case(connection_is_lost);

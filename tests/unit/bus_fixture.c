@@ -24,6 +24,7 @@ bt_setup(const char *config)
     bt.conf.name = "test";
     bt.conf.stream_max_bytes = 1024 * 1024 * 1024;
     bt.conf.stream_max_age = 3600 * 1000;
+    bt.conf.max_payload = 1024 * 1024;
     bt.conf.publish_pending = 4096;
     bt.conf.ack_wait = 30000;
     bt.conf.ack_pending = 1000;

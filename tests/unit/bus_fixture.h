@@ -31,6 +31,9 @@ typedef struct {
     /* takes a place, but does not start; the URL lives until drop */
     const char *(*create)(const char *config);
     void        (*drop)(void);
+
+    /* the largest payload from the next start on */
+    void        (*limit)(unsigned max_payload);
     void        (*start)(void);
 
     /* at once; what was stored is there at the next start */

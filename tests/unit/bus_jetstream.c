@@ -7,10 +7,12 @@
 #include "bus_fixture.h"
 #include "bus_jetstream.h"
 #include <signal.h>
+#include <stdio.h>
 
 
 static const char *jetstream_create(const char *config);
 static void jetstream_drop(void);
+static void jetstream_limit(unsigned max_payload);
 static void jetstream_start(void);
 static void jetstream_stop(void);
 static void jetstream_remove(void);
@@ -24,6 +26,7 @@ const bus_server_t  bus_server = {
     "JetStream",
     jetstream_create,
     jetstream_drop,
+    jetstream_limit,
     jetstream_start,
     jetstream_stop,
     jetstream_remove,
@@ -49,6 +52,16 @@ static void
 jetstream_drop(void)
 {
     broker_close(&bus_broker);
+}
+
+
+static void
+jetstream_limit(unsigned max_payload)
+{
+    static char  config[64];
+
+    (void) snprintf(config, sizeof(config), "max_payload: %u", max_payload);
+    bus_broker.config = config;
 }
 
 

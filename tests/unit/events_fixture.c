@@ -99,6 +99,7 @@ events_bus(broker_t *broker)
     conf.name = "test";
     conf.stream_max_bytes = 1024 * 1024 * 1024;
     conf.stream_max_age = 3600 * 1000;
+    conf.max_payload = 1024 * 1024;
     conf.publish_pending = 4096;
     conf.ack_wait = 30000;
     conf.ack_pending = 1000;

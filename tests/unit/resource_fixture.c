@@ -84,6 +84,7 @@ resource_setup(void)
     memset(&bus_conf, 0, sizeof(fig_bus_conf_t));
     bus_conf.url = "nats://127.0.0.1:1";
     bus_conf.name = "test";
+    bus_conf.max_payload = MB;
     bus_conf.publish_pending = 16;
     ck_assert_int_eq(fig_bus_open(&bus_conf, &bus), FIG_OK);
 

@@ -466,6 +466,69 @@ START_TEST(too_large)
 END_TEST
 
 
+/* a server that is put right gets what the one before has refused */
+
+START_TEST(too_large_for_a_while)
+{
+    char           *body;
+    fig_op_t        op;
+    uint64_t        size, max;
+    unsigned        limit;
+    char            id[16], small[128];
+    static char     config[64];
+
+    begin(config, false);
+
+    body = malloc(10000);
+    ck_assert_ptr_nonnull(body);
+    memset(body, 'x', 10000);
+    memcpy(body, "{\"userId\":\"u7\",\"a\":\"", 20);
+    memcpy(body + 9998, "\"}", 2);
+
+    op = events_op(id, small, 7, 1);
+    op.doc.body.data = body;
+    op.doc.body.len = 10000;
+
+    /* nobody has said that it is too large, when it is written */
+
+    ck_assert_int_eq(fig_outbox_fits(outbox, &op.doc, (fig_str_t) { 0 },
+                                     &size, &max), FIG_OK);
+    ck_assert_int_eq(fig_outbox_write(outbox, &op, 1, (fig_str_t) { 0 }),
+                     FIG_OK);
+
+    for (limit = 8192; limit <= 16384; limit += 4096) {
+        broker_kill(&broker, SIGKILL);
+        (void) snprintf(config, sizeof(config), "max_payload: %u", limit);
+        broker_start(&broker);
+
+        if (limit == 8192) {
+            within(8000U, fig_outbox_check(outbox) != NULL);
+            ck_assert_int_eq(fig_outbox_fits(outbox, &op.doc,
+                                             (fig_str_t) { 0 }, &size, &max),
+                             FIG_INVALID);
+            ck_assert_uint_gt(size, 10100);
+            ck_assert_uint_lt(size, 10500);
+            ck_assert_uint_lt(max, 8192);
+            ck_assert_uint_gt(max, 8000);
+            ck_assert_uint_eq(events_pending(store, &events_users), 1);
+
+        } else {
+            within(8000U, events_pending(store, &events_users) == 0);
+            ck_assert_ptr_null(fig_outbox_check(outbox));
+            within(8000U, fig_bus_connected(bus));
+            ck_assert_uint_eq(events_read(bus, 8, last), 1);
+            ck_assert_uint_eq(last[7], 1);
+        }
+    }
+
+    ck_assert_uint_eq(events_metric("ficus_outbox_refused_total"), 1);
+
+    free(body);
+    end();
+}
+END_TEST
+
+
 START_TEST(close_publishes)
 {
     begin(NULL, true);
@@ -514,7 +577,8 @@ main(void)
         publishes_and_settles, conflicts_are_not_published, states_coalesce,
         server_comes_later, kill_while_publishing, frozen_server,
         stream_deleted, server_wiped, marks_of_the_dead, found_is_looked_at,
-        two_on_one_store, too_large, close_publishes, close_without_server
+        two_on_one_store, too_large, too_large_for_a_while, close_publishes,
+        close_without_server
     };
 
     if (!broker_there()) {

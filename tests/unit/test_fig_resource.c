@@ -161,6 +161,51 @@ START_TEST(delete_and_again)
 END_TEST
 
 
+/* the bus was never there: what it takes is what the configuration says */
+
+START_TEST(larger_than_the_broker_takes)
+{
+    char       *text;
+    fig_buf_t   body;
+
+    fig_buf_init(&body, 3 * MB);
+    fig_buf_puts(&body, "{\"id\":\"a\",\"mail\":\"m\",\"x\":\"");
+    text = calloc(1, MB + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', MB);
+    fig_buf_append(&body, text, MB);
+    fig_buf_puts(&body, "\"}");
+    ck_assert(fig_buf_ok(&body));
+
+    ck_assert_uint_eq(make(body.data), 413);
+    ck_assert(body_has("\"type\":\"urn:ficus:problem/content-too-large\""));
+    ck_assert(body_has("\"detail\":\"the document has 10"));
+    ck_assert(body_has(" bytes as an event, of which the broker takes 10485"));
+    ck_assert(body_has("\"errors\":[{\"field\":\"\",\"code\":\"length\""));
+    ck_assert_uint_eq(get("a"), 404);
+
+    /* it is the whole that counts, not what is sent */
+
+    ck_assert_uint_eq(make("{\"id\":\"a\",\"mail\":\"m\",\"y\":\"1\"}"), 201);
+    ck_assert_uint_eq(put("a", body.data), 413);
+    ck_assert_uint_eq(patch("a", body.data), 413);
+    ck_assert_uint_eq(doc_ver("a"), 1);
+
+    memcpy(body.data + body.len - 2002, "\"}", 3);
+    ck_assert_uint_eq(patch("a", body.data), 200);
+    ck_assert_uint_eq(doc_ver("a"), 2);
+    text[3000] = '\0';
+    fig_buf_reset(&body);
+    fig_buf_printf(&body, "{\"z\":\"%s\"}", text);
+    ck_assert_uint_eq(patch("a", body.data), 413);
+    ck_assert_uint_eq(doc_ver("a"), 2);
+
+    free(text);
+    fig_buf_clear(&body);
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
@@ -171,6 +216,7 @@ add(TCase *tc)
     tcase_add_test(tc, update_of_nothing_keeps_the_version);
     tcase_add_test(tc, conditions);
     tcase_add_test(tc, delete_and_again);
+    tcase_add_test(tc, larger_than_the_broker_takes);
 }
 
 

@@ -9,6 +9,7 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "resource_fixture.h"
@@ -89,6 +90,32 @@ START_TEST(many)
     ck_str(answer.body, "{\"results\":[]}");
     ck_assert_uint_eq(make_many("{}"),
                       400);
+}
+END_TEST
+
+
+START_TEST(many_with_one_too_large)
+{
+    char       *text;
+    fig_buf_t   body;
+
+    text = calloc(1, MB + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', MB);
+
+    fig_buf_init(&body, 2 * MB);
+    fig_buf_printf(&body, "[{\"id\":\"a\",\"mail\":\"a\",\"x\":\"%s\"},"
+                   "{\"id\":\"b\",\"mail\":\"b\"}]", text);
+
+    ck_assert_uint_eq(make_many(body.data), 200);
+    ck_assert(body_has("{\"results\":[{\"status\":413,\"error\":{"
+                       "\"type\":\"urn:ficus:problem/content-too-large\""));
+    ck_assert(body_has("{\"status\":201,"
+                       "\"thing\":{\"id\":\"b\",\"mail\":\"b\"}}]}"));
+    ck_assert_uint_eq(doc_ver("a"), 0);
+
+    free(text);
+    fig_buf_clear(&body);
 }
 END_TEST
 
@@ -214,6 +241,7 @@ add(TCase *tc)
     tcase_add_test(tc, pages);
     tcase_add_test(tc, pages_refused);
     tcase_add_test(tc, many);
+    tcase_add_test(tc, many_with_one_too_large);
     tcase_add_test(tc, many_at_most);
     tcase_add_test(tc, all);
     tcase_add_test(tc, what_changed_adds_up);
