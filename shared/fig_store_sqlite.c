@@ -40,7 +40,6 @@ static fig_status_t sqlite_open_schema(fig_sqlite_t *store);
 static void sqlite_close_writer(fig_sqlite_t *store);
 static void sqlite_free(fig_sqlite_t *store);
 static bool sqlite_no_space(sqlite3 *db, int rc);
-static int sqlite_errno(sqlite3 *db, int rc);
 
 
 const fig_store_backend_t  fig_store_sqlite = {
@@ -272,7 +271,7 @@ fig_sqlite_failed(const char *path, sqlite3 *db, int rc, const char *what)
     fig_status_t  status;
 
     status = fig_sqlite_status(db, rc);
-    errno = sqlite_errno(db, rc);
+    errno = fig_sqlite_errno(db, rc);
 
     if (errno != 0) {
         fig_log_errno("store %s: %s: %s (%d)", path, what, sqlite3_errstr(rc),
@@ -479,7 +478,7 @@ sqlite_no_space(sqlite3 *db, int rc)
         return true;
     }
 
-    error = (rc & 0xff) == SQLITE_IOERR ? sqlite_errno(db, rc) : 0;
+    error = (rc & 0xff) == SQLITE_IOERR ? fig_sqlite_errno(db, rc) : 0;
 
     return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
@@ -490,8 +489,8 @@ sqlite_no_space(sqlite3 *db, int rc)
  * knows.
  */
 
-static int
-sqlite_errno(sqlite3 *db, int rc)
+int
+fig_sqlite_errno(sqlite3 *db, int rc)
 {
     int            error;
     sqlite3_file  *file;

@@ -178,6 +178,7 @@ fig_status_t fig_sqlite_exec(const char *path, sqlite3 *db, const char *sql)
 
 /* what a result code means; logs nothing */
 fig_status_t fig_sqlite_status(sqlite3 *db, int rc) FIG_NODISCARD;
+int fig_sqlite_errno(sqlite3 *db, int rc);             /* 0: unknown */
 fig_status_t fig_sqlite_failed(const char *path, sqlite3 *db, int rc,
     const char *what);
 
@@ -290,6 +291,7 @@ typedef struct {
     bool                      dropped; /* a write_later was, and logged */
     size_t                    later_bytes;
     uint64_t                  blocked; /* since when, in the lock; 0: not */
+    uint64_t                  slow;    /* when that was last logged; 0: never */
     fig_sqlite_queue_t        urgent;
     fig_sqlite_queue_t        later;
     pthread_t                 thread;
@@ -309,6 +311,12 @@ void fig_sqlite_queue_finish(fig_sqlite_t *store, fig_sqlite_queue_t *batch,
 void fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *writer,
     fig_sqlite_queue_t *batch, fig_status_t status);
 struct timespec fig_sqlite_timespec(uint64_t us);      /* of fig_clock_us() */
+
+/*
+ * Logs once a minute that writing takes so many us.
+ */
+
+void fig_sqlite_queue_slow(fig_sqlite_t *store, uint64_t us);
 
 /*
  * stop writes what waits.  False: the lock can't be got, and the thread will

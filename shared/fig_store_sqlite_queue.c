@@ -24,6 +24,8 @@
 #define LATER_DELAY  100000                /* us */
 #define LATER_BYTES  8388608
 
+#define SLOW_AGAIN   60000000              /* us */
+
 
 static void queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to);
 static fig_sqlite_job_t *later_job(const fig_op_t *ops, size_t n);
@@ -36,6 +38,7 @@ fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
     fig_sqlite_t *store = self;
 
     int                   rc;
+    bool                  late;
     struct timespec       ts;
     fig_sqlite_job_t      job;
     fig_sqlite_writer_t  *w;
@@ -66,13 +69,19 @@ fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
              : pthread_cond_wait(&job.done, &w->mutex);
     }
 
-    if (job.state == FIG_SQLITE_QUEUED) {
+    late = (job.state == FIG_SQLITE_QUEUED);
+
+    if (late) {
         TAILQ_REMOVE(&w->urgent, &job, next);
         job.status = FIG_BUSY;
     }
 
     (void) pthread_mutex_unlock(&w->mutex);
     (void) pthread_cond_destroy(&job.done);
+
+    if (late) {
+        fig_sqlite_queue_slow(store, store->lock_timeout * 1000);
+    }
 
     return job.status;
 }
@@ -172,6 +181,33 @@ fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *w,
             job->state = FIG_SQLITE_DONE;
             (void) pthread_cond_signal(&job->done);
         }
+    }
+}
+
+
+void
+fig_sqlite_queue_slow(fig_sqlite_t *store, uint64_t us)
+{
+    bool                  said, blocked;
+    uint64_t              now;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+    now = fig_clock_us();
+
+    (void) pthread_mutex_lock(&w->mutex);
+
+    said = (w->slow != 0 && now - w->slow < SLOW_AGAIN);
+    w->slow = said ? w->slow : now;
+    blocked = (w->blocked != 0);
+
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    if (!said) {
+        fig_log_warn("store %s: writing takes more than %.1f s, since %s; "
+                     "what waits longer than that is refused", store->path,
+                     (double) us / 1000000, blocked ? "another process has "
+                     "the write lock" : "its disk is slow");
     }
 }
 

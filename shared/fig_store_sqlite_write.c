@@ -17,6 +17,7 @@
 #include "fig_store_sqlite.h"
 #include "fig_log.h"
 #include "fig_metrics.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static bool writer_cycle(fig_sqlite_t *store);
 static fig_status_t writer_apply(fig_sqlite_t *store,
     fig_sqlite_queue_t *batch);
 static fig_status_t writer_failed(fig_sqlite_t *store, int rc, bool commit);
+static bool writer_refused(sqlite3 *db, int rc, fig_status_t status);
 static void writer_checkpoint(fig_sqlite_t *store);
 static int writer_committed(void *data, sqlite3 *db, const char *name,
     int pages);
@@ -220,6 +222,7 @@ writer_cycle(fig_sqlite_t *store)
 {
     int                   rc;
     bool                  full, got, abandoned;
+    uint64_t              took;
     fig_status_t          status;
     fig_sqlite_queue_t    batch;
     fig_sqlite_writer_t  *w;
@@ -240,6 +243,7 @@ writer_cycle(fig_sqlite_t *store)
         return true;
     }
 
+    took = fig_clock_us();
     rc = fig_sqlite_run(w->ops.begin);
 
     if ((rc & 0xff) == SQLITE_BUSY) {
@@ -260,6 +264,11 @@ writer_cycle(fig_sqlite_t *store)
     }
 
     fig_sqlite_queue_finish(store, &batch, status);
+    took = fig_clock_us() - took;
+
+    if (took > store->lock_timeout * 1000) {
+        fig_sqlite_queue_slow(store, took);
+    }
 
     if (full) {
         writer_checkpoint(store);
@@ -309,7 +318,7 @@ writer_apply(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
 /*
  * A commit that failed may be in the log all the same, invisible unless the
  * machine stops before the next commit overwrites it; a write that found no
- * space did not get there.
+ * space, or a disk that is read-only, did not get there.
  */
 
 static fig_status_t
@@ -325,9 +334,7 @@ writer_failed(fig_sqlite_t *store, int rc, bool commit)
         status = FIG_ERROR;
     }
 
-    if (commit && (status != FIG_FULL
-                   || (rc != SQLITE_FULL && rc != SQLITE_IOERR_WRITE)))
-    {
+    if (commit && !writer_refused(w->ops.db, rc, status)) {
         status = FIG_UNKNOWN;
     }
 
@@ -342,6 +349,15 @@ writer_failed(fig_sqlite_t *store, int rc, bool commit)
     }
 
     return status;
+}
+
+
+static bool
+writer_refused(sqlite3 *db, int rc, fig_status_t status)
+{
+    return rc == SQLITE_FULL
+           || (rc == SQLITE_IOERR_WRITE
+               && (status == FIG_FULL || fig_sqlite_errno(db, rc) == EROFS));
 }
 
 
