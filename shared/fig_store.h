@@ -270,4 +270,28 @@ fig_status_t fig_restore_finish(fig_restore_t *restore) FIG_NODISCARD;
 void fig_restore_close(fig_restore_t *restore);         /* NULL is fine */
 
 
+/*
+ * The same raise of a database of MongoDB that its own tools have put back, in
+ * its place, while no worker uses it.  Each call raises once more; one that was
+ * interrupted is finished by the next, if that has the same raise.
+ *
+ * FIG_BUSY, FIG_UNKNOWN: the server is, or got, away; FIG_CONFLICT: documents
+ * were changed meanwhile; FIG_ERROR: it is no such database, or all else.  A
+ * line was logged then.
+ */
+
+typedef struct {
+    const char  *uri;             /* mongodb://... */
+    const char  *own;
+    const char  *without;         /* a database with that collection has only
+                                     a copy of own, and is refused; or NULL */
+    unsigned     raise;           /* times 2^32; 0: 1 */
+
+    uint64_t     base;            /* set: the new one */
+    uint64_t     documents;       /* that were raised */
+} fig_raise_conf_t;
+
+fig_status_t fig_store_raise(fig_raise_conf_t *conf) FIG_NODISCARD;
+
+
 #endif /* FIG_STORE_H_INCLUDED */

@@ -25,7 +25,6 @@
 static fig_status_t mongo_open(const fig_store_conf_t *conf,
     const char *where, const fig_collection_t *const *collections,
     void **self);
-static void mongo_close(void *self);
 static uint64_t mongo_base(void *self);
 static fig_status_t mongo_ping(void *self);
 
@@ -40,7 +39,7 @@ static fig_status_t mongo_server_status(uint32_t code);
 const fig_store_backend_t  fig_store_mongo = {
     .scheme = "mongodb",
     .open = mongo_open,
-    .close = mongo_close,
+    .close = fig_mongo_destroy,
     .write = fig_mongo_write,
     .write_later = fig_mongo_write_later,
     .get = fig_mongo_get,
@@ -54,29 +53,17 @@ static fig_status_t
 mongo_open(const fig_store_conf_t *conf, const char *where,
     const fig_collection_t *const *collections, void **self)
 {
-    fig_mongo_t            *store;
-    fig_status_t            status;
-    static pthread_once_t   once = PTHREAD_ONCE_INIT;
+    fig_mongo_t   *store;
+    fig_status_t   status;
 
     *self = NULL;
-
-    (void) pthread_once(&once, mongo_configure);
-
-    store = calloc(1, sizeof(fig_mongo_t));
+    store = fig_mongo_create(conf, collections);
 
     if (store == NULL) {
-        fig_log_error("store: out of memory");
         return FIG_ERROR;
     }
 
-    store->collections = collections;
-    (void) pthread_mutex_init(&store->making, NULL);
-
-    status = mongo_connect(store, conf);
-
-    if (status == FIG_OK) {
-        status = mongo_make(store);
-    }
+    status = mongo_make(store);
 
     /* a server that is away is waited for, one that is wrong is not */
 
@@ -87,7 +74,7 @@ mongo_open(const fig_store_conf_t *conf, const char *where,
     }
 
     if (status != FIG_OK || fig_mongo_later_start(store) != FIG_OK) {
-        mongo_close(store);
+        fig_mongo_destroy(store);
         return FIG_ERROR;
     }
 
@@ -97,8 +84,36 @@ mongo_open(const fig_store_conf_t *conf, const char *where,
 }
 
 
-static void
-mongo_close(void *self)
+fig_mongo_t *
+fig_mongo_create(const fig_store_conf_t *conf,
+    const fig_collection_t *const *collections)
+{
+    fig_mongo_t            *store;
+    static pthread_once_t   once = PTHREAD_ONCE_INIT;
+
+    (void) pthread_once(&once, mongo_configure);
+
+    store = calloc(1, sizeof(fig_mongo_t));
+
+    if (store == NULL) {
+        fig_log_error("store: out of memory");
+        return NULL;
+    }
+
+    store->collections = collections;
+    (void) pthread_mutex_init(&store->making, NULL);
+
+    if (mongo_connect(store, conf) != FIG_OK) {
+        fig_mongo_destroy(store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+fig_mongo_destroy(void *self)
 {
     fig_mongo_t  *store = self;
 

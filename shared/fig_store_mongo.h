@@ -84,6 +84,15 @@ typedef struct {
 
 
 /*
+ * A store that has connected to nobody yet; NULL: it failed.
+ */
+
+fig_mongo_t *fig_mongo_create(const fig_store_conf_t *conf,
+    const fig_collection_t *const *collections);
+void fig_mongo_destroy(void *self);
+
+
+/*
  * The URI, with what it leaves open filled in.  name and database are from
  * malloc().
  */
@@ -93,10 +102,13 @@ mongoc_uri_t *fig_mongo_uri(const fig_store_conf_t *conf, char **name,
 
 
 /*
- * The schema.  Makes what is missing and reads the base.  FIG_BUSY,
- * FIG_UNKNOWN: the server is away; else it is not one for us.
+ * The schema.  Makes what is missing and reads the base.  meta: reads it alone;
+ * FIG_DECLINED: there is none.  FIG_BUSY, FIG_UNKNOWN: the server is away; else
+ * it is not one for us.
  */
 
+fig_status_t fig_mongo_meta(fig_mongo_t *store, mongoc_client_t *client)
+    FIG_NODISCARD;
 fig_status_t fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
     FIG_NODISCARD;
 

@@ -18,7 +18,6 @@
 #include <string.h>
 
 
-static fig_status_t schema_read(fig_mongo_t *store, mongoc_client_t *client);
 static fig_status_t schema_free(fig_mongo_t *store, mongoc_client_t *client);
 static fig_status_t schema_make(fig_mongo_t *store, mongoc_client_t *client);
 static fig_status_t schema_check(fig_mongo_t *store, const bson_t *meta);
@@ -36,7 +35,7 @@ fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
     size_t        i;
     fig_status_t  status;
 
-    status = schema_read(store, client);
+    status = fig_mongo_meta(store, client);
 
     if (status == FIG_DECLINED) {
         status = schema_free(store, client);
@@ -47,7 +46,7 @@ fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
 
         /* another process may have been faster, with either */
         if (status == FIG_OK || status == FIG_DECLINED) {
-            status = schema_read(store, client);
+            status = fig_mongo_meta(store, client);
         }
     }
 
@@ -65,12 +64,8 @@ fig_mongo_schema(fig_mongo_t *store, mongoc_client_t *client)
 }
 
 
-/*
- * FIG_DECLINED: there is none.
- */
-
-static fig_status_t
-schema_read(fig_mongo_t *store, mongoc_client_t *client)
+fig_status_t
+fig_mongo_meta(fig_mongo_t *store, mongoc_client_t *client)
 {
     bson_t                filter;
     bson_error_t          error;

@@ -98,6 +98,10 @@ ctl_restore(const ctl_options_t *options, int argc, char **argv)
     json_object     *list;
     ctl_database_t   databases[CTL_DATABASES];
 
+    if (options->extra[CTL_OPT_MONGODB] != NULL) {
+        return ctl_restore_mongodb(options, argc, argv);
+    }
+
     n = ctl_databases(options, argc, argv, databases);
 
     if (n == 0) {
@@ -228,10 +232,40 @@ static int
 ctl_restore_prepare(const ctl_options_t *options, size_t n,
     ctl_database_t *databases)
 {
+    int                  rc;
     size_t               i;
-    uint64_t             raise;
-    const char          *text;
+    unsigned             raise;
     fig_restore_conf_t  *conf;
+
+    rc = ctl_raise_times(options, &raise);
+
+    if (rc != CTL_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        conf = &databases[i].conf;
+        conf->path = databases[i].path;
+        conf->file = databases[i].file;
+        conf->own = databases[i].name;
+        conf->raise = raise;
+
+        if (fig_restore_prepare(conf, &databases[i].restore) != FIG_OK) {
+            ctl_error("%s can't be restored; nothing was changed",
+                      databases[i].name);
+            return CTL_REFUSED;
+        }
+    }
+
+    return CTL_OK;
+}
+
+
+int
+ctl_raise_times(const ctl_options_t *options, unsigned *times)
+{
+    uint64_t     raise;
+    const char  *text;
 
     raise = 1;
     text = options->extra[CTL_OPT_RAISE];
@@ -245,19 +279,7 @@ ctl_restore_prepare(const ctl_options_t *options, size_t n,
         return CTL_USAGE;
     }
 
-    for (i = 0; i < n; i++) {
-        conf = &databases[i].conf;
-        conf->path = databases[i].path;
-        conf->file = databases[i].file;
-        conf->own = databases[i].name;
-        conf->raise = (unsigned) raise;
-
-        if (fig_restore_prepare(conf, &databases[i].restore) != FIG_OK) {
-            ctl_error("%s can't be restored; nothing was changed",
-                      databases[i].name);
-            return CTL_REFUSED;
-        }
-    }
+    *times = (unsigned) raise;
 
     return CTL_OK;
 }

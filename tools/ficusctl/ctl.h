@@ -49,6 +49,7 @@ typedef enum {
     CTL_OPT_FORGET,
     CTL_OPT_DATA,
     CTL_OPT_RAISE,
+    CTL_OPT_MONGODB,
     CTL_EXTRAS
 } ctl_extra_t;
 
@@ -187,6 +188,12 @@ int ctl_sync(const ctl_options_t *options, int argc, char **argv);
 int ctl_backup(const ctl_options_t *options, int argc, char **argv);
 int ctl_restore(const ctl_options_t *options, int argc, char **argv);
 const char *ctl_data_directory(const ctl_options_t *options);
+int ctl_raise_times(const ctl_options_t *options, unsigned *times);
+
+
+/* mongodb.c */
+
+int ctl_restore_mongodb(const ctl_options_t *options, int argc, char **argv);
 
 
 /* show.c, ramp.c, table.c */

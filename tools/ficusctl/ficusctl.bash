@@ -22,7 +22,8 @@ _ficusctl() {
                    --worker= --help --version --weights= --state= --format=
                    --key= --top= --to= --step= --every= --max-error-ratio=
                    --max-latency-ratio= --max-mismatch-ratio= --quantile=
-                   --min-requests= --down= --verify --forget --data= --raise='
+                   --min-requests= --down= --verify --forget --data= --raise=
+                   --mongodb'
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}

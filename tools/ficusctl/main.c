@@ -100,7 +100,8 @@ const ctl_command_t  ctl_commands[] = {
 
     { "restore", "DIRECTORY [users|orders]",
       "puts them back; workers must be stopped",
-      1, 3, ctl_restore, 1u << CTL_OPT_DATA | 1u << CTL_OPT_RAISE },
+      1, 3, ctl_restore, 1u << CTL_OPT_DATA | 1u << CTL_OPT_RAISE
+            | 1u << CTL_OPT_MONGODB },
 
     { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };
