@@ -224,8 +224,8 @@ fig_app_begin(fig_app_t *app)
     app->started = true;
     rc = fig_app_follow(app);
 
-    if (rc == FIG_OK && app->nconsumers != 0) {
-        fig_consumer_routes_of(app->consumers[0]);
+    if (rc == FIG_OK) {
+        fig_consumer_routes_of(app->consumers, app->nconsumers);
     }
 
     return rc;
@@ -236,7 +236,7 @@ static void
 fig_app_close(fig_app_t *app)
 {
     fig_fcgi_close(app->fcgi);
-    fig_consumer_routes_of(NULL);
+    fig_consumer_routes_of(NULL, 0);
 
     if (app->started && app->worker->stop) {
         app->worker->stop(app->data);

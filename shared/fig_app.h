@@ -70,9 +70,8 @@ typedef struct {
     /*
      * What it follows others with; a row without a topic ends the table, NULL:
      * it follows nobody.  interval, deletes, letters and data are set for it.
-     * The worker has the routes of fig_consumer.h then, which are those of the
-     * first row, a row "sync" in /readyz and the settings sync-interval,
-     * sync-delete and dead-letters.
+     * The worker has the routes of fig_consumer.h then, a row "sync" in
+     * /readyz and the settings sync-interval, sync-delete and dead-letters.
      */
     const fig_consumer_conf_t      *follows;
 

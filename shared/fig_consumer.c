@@ -7,6 +7,7 @@
 #include "fig_consumer_batch.h"
 #include "fig_log.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +39,7 @@ fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
     const fig_consumer_conf_t *conf, fig_consumer_t **consumer)
 {
     int              rc;
+    char             labels[FIG_CONSUMER_LABELS];
     fig_consumer_t  *self;
 
     *consumer = NULL;
@@ -73,8 +75,9 @@ fig_consumer_open(fig_store_t *store, fig_bus_t *bus,
         return FIG_ERROR;
     }
 
+    fig_consumer_labels(self, labels);
     fig_gauge("ficus_consumer_cursor",
-              "The stream's message up to which all is applied.", "",
+              "The stream's message up to which all is applied.", labels,
               fig_consumer_cursor, self);
 
     *consumer = self;
@@ -111,6 +114,14 @@ fig_consumer_init(fig_consumer_t *consumer)
                                    "they were read.", "");
     consumer->lag = fig_histogram("ficus_consumer_lag_seconds",
                                   "From the stream to the own store.", "");
+}
+
+
+void
+fig_consumer_labels(const fig_consumer_t *consumer, char *labels)
+{
+    (void) snprintf(labels, FIG_CONSUMER_LABELS, "topic=\"%s\"",
+                    consumer->conf.topic->name);
 }
 
 

@@ -44,11 +44,14 @@
  * too many letters nothing is read on until there is room: so nothing is lost.
  *
  * Metrics: ficus_consumer_events_total{result}, ficus_consumer_lag_seconds,
- * ficus_consumer_cursor, ficus_consumer_resets_total, ficus_dead_letters,
- * ficus_repair_runs_total{result}, ficus_repair_buckets_total,
- * ficus_repair_documents_total{kind}, ficus_repair_seconds,
- * ficus_repair_last_success_seconds (Unix time; 0: none yet),
- * ficus_repair_withheld.
+ * ficus_consumer_cursor{topic}, ficus_consumer_resets_total,
+ * ficus_dead_letters, ficus_repair_runs_total{result},
+ * ficus_repair_buckets_total, ficus_repair_documents_total{kind},
+ * ficus_repair_seconds, ficus_repair_last_success_seconds{topic} (Unix time; 0:
+ * none yet), ficus_repair_withheld; of all consumers together, but for those
+ * of a topic.
+ *
+ * Threads: any; apply() and check() as below.
  */
 
 
@@ -79,12 +82,14 @@ typedef const char *(*fig_check_pt)(void *data, const fig_event_t *event,
     fig_arena_t *arena);
 
 typedef struct {
-    const fig_topic_t       *topic;      /* collection: of the source */
-    const fig_collection_t  *replica;    /* id: the key */
+    const fig_topic_t       *topic;      /* collection is not looked at */
+    const fig_collection_t  *replica;    /* id: the key; of this consumer alone,
+                                            as is dead */
     const fig_collection_t  *cursors;    /* id: the durable's name */
     const fig_collection_t  *dead;       /* as FIG_DEAD_KEYS says; NULL: what
                                             is at fault is logged and lost */
-    const char              *durable;    /* "orders" */
+    const char              *durable;    /* "orders"; in a store, and in a
+                                            stream, the only one of that name */
     uint64_t                 interval;   /* ms between compares; 0: 30 s */
     uint64_t                 deletes;    /* see below, per cent; 100: any */
     uint64_t                 letters;    /* dead ones, at most; 0: any */
@@ -116,13 +121,14 @@ const char *fig_consumer_check(void *data);
 
 /*
  * Routes: GET /sync, POST /sync, GET /dlq, GET /dlq/{id}, POST
- * /dlq/{id}/redrive, DELETE /dlq/{id}; they are of the consumer that was given
- * to fig_consumer_routes_of() last.  Before and after, they answer 503.
+ * /dlq/{id}/redrive, DELETE /dlq/{id}; they are of the consumer whose topic
+ * ?source= names, without it of the first, of those that were given to
+ * fig_consumer_routes_of() last.  Before and after, they answer 503.
  */
 
 extern const fig_route_t  fig_consumer_routes[];
 
-void fig_consumer_routes_of(fig_consumer_t *consumer);
+void fig_consumer_routes_of(fig_consumer_t *const *consumers, size_t n);
 
 
 #endif /* FIG_CONSUMER_H_INCLUDED */

@@ -154,6 +154,15 @@ bool fig_consumer_going(fig_consumer_t *consumer);
 
 
 /*
+ * The labels of what cannot be added up over several topics.
+ */
+
+#define FIG_CONSUMER_LABELS  64
+
+void fig_consumer_labels(const fig_consumer_t *consumer, char *labels);
+
+
+/*
  * fig_consumer_batch.c.  create: with arenas of its own; NULL: no memory.
  * add: only the newest of a key counts; false: it is full.  bring: raises the
  * replica, applies, settles, heals; FIG_AGAIN: the consumer is to stop, or the

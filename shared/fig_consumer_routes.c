@@ -17,6 +17,10 @@
 #define FIG_SYNC_TEXT  ((size_t) 1024 * 1024)
 
 
+typedef void (*fig_letters_pt)(const fig_resource_t *letters,
+    fig_request_t *request, fig_response_t *response);
+
+
 static void fig_routes_sync(fig_request_t *request, fig_response_t *response);
 static void fig_routes_compare(fig_request_t *request,
     fig_response_t *response);
@@ -25,15 +29,22 @@ static void fig_routes_show(fig_request_t *request, fig_response_t *response);
 static void fig_routes_redrive(fig_request_t *request,
     fig_response_t *response);
 static void fig_routes_drop(fig_request_t *request, fig_response_t *response);
-static bool fig_routes_dead(fig_request_t *request, fig_response_t *response);
-static void fig_sync_reply(fig_request_t *request, fig_response_t *response,
-    uint64_t ticket);
+static fig_consumer_t *fig_routes_consumer(fig_request_t *request,
+    fig_response_t *response);
+static fig_consumer_t *fig_routes_dead(fig_request_t *request,
+    fig_response_t *response);
+static void fig_routes_letters(fig_request_t *request,
+    fig_response_t *response, fig_letters_pt act);
+static void fig_sync_reply(fig_consumer_t *consumer, fig_request_t *request,
+    fig_response_t *response, uint64_t ticket);
 static void fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer);
 static void fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last);
 static void fig_sync_write_row(fig_buf_t *out, const fig_repair_row_t *row);
 static void fig_sync_write_ver(fig_buf_t *out, const char *name,
     uint64_t ver);
 static fig_status_t fig_routes_key(fig_arena_t *arena, fig_str_t value,
+    fig_str_t *key);
+static fig_status_t fig_routes_source(fig_arena_t *arena, fig_str_t value,
     fig_str_t *key);
 
 
@@ -48,47 +59,81 @@ const fig_route_t  fig_consumer_routes[] = {
 };
 
 
-/* a link that is relative works behind any prefix */
-
-static fig_topic_t     fig_routes_topic = { .name = "dlq", .id_name = "id" };
-static fig_resource_t  fig_routes_letters = {
-    .topic = &fig_routes_topic,
-    .path = "dlq",
-    .noun = "Dead letter",
-    .member = "letter",
-    .filters = { { "key", 0, fig_routes_key } }
-};
-
-static fig_consumer_t  *fig_routes_consumer;
+static fig_consumer_t *const  *fig_routes_consumers;
+static size_t                  fig_routes_n;
 
 
 void
-fig_consumer_routes_of(fig_consumer_t *consumer)
+fig_consumer_routes_of(fig_consumer_t *const *consumers, size_t n)
 {
-    fig_routes_consumer = consumer;
+    fig_routes_consumers = consumers;
+    fig_routes_n = n;
+}
 
-    if (consumer) {
-        fig_routes_topic.collection = consumer->conf.dead;
-        fig_routes_letters.store = consumer->store;
+
+/* NULL: it is answered */
+
+static fig_consumer_t *
+fig_routes_consumer(fig_request_t *request, fig_response_t *response)
+{
+    size_t           i;
+    fig_str_t        source;
+    fig_errors_t     errors;
+    fig_status_t     rc;
+    fig_consumer_t  *consumer;
+
+    if (fig_routes_n == 0) {
+        fig_problem(request, response, 503, "unavailable", NULL,
+                    "this worker does not follow anybody now");
+        return NULL;
     }
+
+    rc = fig_request_query(request, "source", &source);
+
+    if (rc == FIG_DECLINED) {
+        return fig_routes_consumers[0];
+    }
+
+    for (i = 0; rc == FIG_OK && i < fig_routes_n; i++) {
+        consumer = fig_routes_consumers[i];
+
+        if (fig_str_eq(source, fig_str_from(consumer->conf.topic->name))) {
+            return consumer;
+        }
+    }
+
+    fig_errors_init(&errors, request->arena);
+    fig_errors_add(&errors, FIG_STR("source"), "value",
+                   "must be one of those that this worker follows");
+    fig_problem(request, response, 400, "invalid", &errors,
+                "source must be one of those that this worker follows");
+
+    return NULL;
 }
 
 
 static void
 fig_routes_sync(fig_request_t *request, fig_response_t *response)
 {
-    fig_sync_reply(request, response, 0);
+    fig_consumer_t  *consumer;
+
+    consumer = fig_routes_consumer(request, response);
+
+    if (consumer) {
+        fig_sync_reply(consumer, request, response, 0);
+    }
 }
 
 
 static void
 fig_routes_compare(fig_request_t *request, fig_response_t *response)
 {
-    bool           mend;
-    uint64_t       ticket;
-    fig_json_t    *value, *repair;
-    fig_errors_t   errors;
-    fig_status_t   rc;
+    bool             mend;
+    uint64_t         ticket;
+    fig_json_t      *value, *repair;
+    fig_errors_t     errors;
+    fig_status_t     rc;
+    fig_consumer_t  *consumer;
 
     if (fig_request_json(request, response, json_type_object, &value)
         != FIG_OK)
@@ -117,29 +162,27 @@ fig_routes_compare(fig_request_t *request, fig_response_t *response)
         return;
     }
 
+    consumer = fig_routes_consumer(request, response);
+
+    if (consumer == NULL) {
+        return;
+    }
+
     ticket = 0;
 
-    if (fig_routes_consumer
-        && fig_sync_ask(fig_routes_consumer, mend, &ticket) != FIG_OK)
-    {
+    if (fig_sync_ask(consumer, mend, &ticket) != FIG_OK) {
         response->status = 202;
     }
 
-    fig_sync_reply(request, response, ticket);
+    fig_sync_reply(consumer, request, response, ticket);
 }
 
 
 static void
-fig_sync_reply(fig_request_t *request, fig_response_t *response,
-    uint64_t ticket)
+fig_sync_reply(fig_consumer_t *consumer, fig_request_t *request,
+    fig_response_t *response, uint64_t ticket)
 {
     fig_buf_t  out;
-
-    if (fig_routes_consumer == NULL) {
-        fig_problem(request, response, 503, "unavailable", NULL,
-                    "this worker does not follow anybody now");
-        return;
-    }
 
     fig_buf_init(&out, FIG_SYNC_TEXT);
     fig_buf_puts(&out, "{");
@@ -148,7 +191,7 @@ fig_sync_reply(fig_request_t *request, fig_response_t *response,
         fig_buf_printf(&out, "\"ticket\":%" PRIu64 ",", ticket);
     }
 
-    fig_sync_write(&out, fig_routes_consumer);
+    fig_sync_write(&out, consumer);
 
     if (fig_buf_ok(&out)) {
         response->body = fig_arena_dup(request->arena, fig_buf_view(&out));
@@ -283,34 +326,65 @@ fig_sync_write_ver(fig_buf_t *out, const char *name, uint64_t ver)
 }
 
 
-static bool
+/* whose letters can be read; NULL: it is answered */
+
+static fig_consumer_t *
 fig_routes_dead(fig_request_t *request, fig_response_t *response)
 {
-    if (fig_routes_consumer && atomic_load(&fig_routes_consumer->dead)) {
-        return true;
+    fig_consumer_t  *consumer;
+
+    consumer = fig_routes_consumer(request, response);
+
+    if (consumer && atomic_load(&consumer->dead) == NULL) {
+        fig_problem(request, response, 503, "unavailable", NULL,
+                    "the dead letters cannot be read now");
+        consumer = NULL;
     }
 
-    fig_problem(request, response, 503, "unavailable", NULL,
-                "the dead letters cannot be read now");
-
-    return false;
+    return consumer;
 }
 
 
 static void
 fig_routes_list(fig_request_t *request, fig_response_t *response)
 {
-    if (fig_routes_dead(request, response)) {
-        fig_resource_list(&fig_routes_letters, request, response);
-    }
+    fig_routes_letters(request, response, fig_resource_list);
 }
 
 
 static void
 fig_routes_show(fig_request_t *request, fig_response_t *response)
 {
-    if (fig_routes_dead(request, response)) {
-        fig_resource_get(&fig_routes_letters, request, response);
+    fig_routes_letters(request, response, fig_resource_get);
+}
+
+
+/* a link that is relative works behind any prefix */
+
+static void
+fig_routes_letters(fig_request_t *request, fig_response_t *response,
+    fig_letters_pt act)
+{
+    fig_topic_t      topic = { .name = "dlq", .id_name = "id" };
+    fig_consumer_t  *consumer;
+
+    fig_resource_t  letters = {
+        .topic = &topic,
+        .path = "dlq",
+        .noun = "Dead letter",
+        .member = "letter",
+        .filters = {
+            { "key", 0, fig_routes_key },
+            { "source", 0, fig_routes_source }
+        }
+    };
+
+    consumer = fig_routes_dead(request, response);
+
+    if (consumer) {
+        topic.collection = consumer->conf.dead;
+        letters.store = consumer->store;
+        act(&letters, request, response);
     }
 }
 
@@ -324,21 +398,33 @@ fig_routes_key(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
 }
 
 
+/* it has chosen the collection, and stays in the link to the next page */
+
+static fig_status_t
+fig_routes_source(fig_arena_t *arena, fig_str_t value, fig_str_t *key)
+{
+    return FIG_DECLINED;
+}
+
+
 static void
 fig_routes_drop(fig_request_t *request, fig_response_t *response)
 {
-    fig_doc_t     doc;
-    fig_status_t  rc;
+    fig_doc_t        doc;
+    fig_status_t     rc;
+    fig_consumer_t  *consumer;
 
-    if (!fig_routes_dead(request, response)) {
+    consumer = fig_routes_dead(request, response);
+
+    if (consumer == NULL) {
         return;
     }
 
-    rc = fig_store_get(fig_routes_letters.store, fig_routes_topic.collection,
-                       request->args[0], request->arena, &doc);
+    rc = fig_store_get(consumer->store, consumer->conf.dead, request->args[0],
+                       request->arena, &doc);
 
     if (rc == FIG_OK) {
-        rc = fig_dead_drop(fig_routes_consumer->dead, request->args[0]);
+        rc = fig_dead_drop(consumer->dead, request->args[0]);
     }
 
     if (rc == FIG_OK) {
@@ -359,19 +445,22 @@ fig_routes_drop(fig_request_t *request, fig_response_t *response)
 static void
 fig_routes_redrive(fig_request_t *request, fig_response_t *response)
 {
-    uint64_t      ver;
-    fig_str_t     id;
-    const char   *why;
-    fig_errors_t  errors;
-    fig_status_t  rc;
+    uint64_t         ver;
+    fig_str_t        id;
+    const char      *why;
+    fig_errors_t     errors;
+    fig_status_t     rc;
+    fig_consumer_t  *consumer;
 
-    if (!fig_routes_dead(request, response)) {
+    consumer = fig_routes_dead(request, response);
+
+    if (consumer == NULL) {
         return;
     }
 
     ver = 0;
     id = request->args[0];
-    rc = fig_dead_redrive(fig_routes_consumer, id, request->arena, &ver, &why);
+    rc = fig_dead_redrive(consumer, id, request->arena, &ver, &why);
 
     switch (rc) {
 

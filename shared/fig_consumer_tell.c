@@ -24,10 +24,12 @@ static void fig_sync_tell_withheld(fig_consumer_t *consumer);
 void
 fig_sync_metrics(fig_consumer_t *consumer)
 {
+    char         labels[FIG_CONSUMER_LABELS];
     fig_sync_t  *sync;
     const char  *name, *help;
 
     sync = &consumer->sync;
+    fig_consumer_labels(consumer, labels);
 
     name = "ficus_repair_runs_total";
     help = "Compares of replica and source, by what they found.";
@@ -56,7 +58,7 @@ fig_sync_metrics(fig_consumer_t *consumer)
                                   "How long a compare took, with its repair.",
                                   "");
     fig_gauge("ficus_repair_last_success_seconds",
-              "When replica and source were last compared, Unix time.", "",
+              "When replica and source were last compared, Unix time.", labels,
               fig_sync_success, sync);
     fig_gauge("ficus_repair_withheld",
               "Documents that the source has lost and that are kept.", "",

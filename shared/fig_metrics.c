@@ -77,8 +77,9 @@ static fig_series_t *fig_metrics_create(fig_metrics_type_t type,
     const char *name, const char *help, const char *labels);
 __attribute__((noreturn))
 static void fig_metrics_die(const char *what, const char *name);
-static void fig_metrics_series_write(fig_buf_t *out,
+static fig_series_t *fig_metrics_series_write(fig_buf_t *out,
     fig_series_t *series);
+static fig_series_t *fig_metrics_gauge(fig_buf_t *out, fig_series_t *series);
 static void fig_metrics_histogram(fig_buf_t *out, fig_series_t *series);
 static void fig_metrics_name(fig_buf_t *out, const fig_series_t *series,
     const char *suffix, const char *le);
@@ -271,21 +272,26 @@ fig_metrics_write(fig_buf_t *out)
                            series->help, name, fig_metrics_types[series->type]);
         }
 
-        fig_metrics_series_write(out, series);
+        series = fig_metrics_series_write(out, series);
     }
 
     (void) pthread_mutex_unlock(&fig_metrics_mutex);
 }
 
 
-/* the one there is, or a new one behind the last of that name */
+/*
+ * The one there is, or a new one behind the last of that name.  Gauges of the
+ * same name and labels stand side by side.
+ */
 
 static fig_series_t *
 fig_metrics_series(fig_metrics_type_t type, const char *name,
     const char *help, const char *labels)
 {
+    bool           same;
     fig_series_t  *series, **p, **place;
 
+    same = false;
     place = NULL;
 
     for (p = &fig_metrics_list; *p; p = &series->next) {
@@ -300,10 +306,17 @@ fig_metrics_series(fig_metrics_type_t type, const char *name,
         }
 
         if (strcmp(series->labels, labels) == 0) {
-            return series;
-        }
 
-        place = &series->next;
+            if (type != FIG_METRICS_GAUGE) {
+                return series;
+            }
+
+            same = true;
+            place = &series->next;
+
+        } else if (!same) {
+            place = &series->next;
+        }
     }
 
     if (place == NULL) {
@@ -354,7 +367,9 @@ fig_metrics_die(const char *what, const char *name)
 }
 
 
-static void
+/* the last one that it has written */
+
+static fig_series_t *
 fig_metrics_series_write(fig_buf_t *out, fig_series_t *series)
 {
     switch (series->type) {
@@ -366,14 +381,38 @@ fig_metrics_series_write(fig_buf_t *out, fig_series_t *series)
         break;
 
     case FIG_METRICS_GAUGE:
-        fig_metrics_name(out, series, "", NULL);
-        fig_metrics_number(out, series->gauge.read(series->gauge.data));
-        break;
+        return fig_metrics_gauge(out, series);
 
     case FIG_METRICS_HISTOGRAM:
         fig_metrics_histogram(out, series);
         break;
     }
+
+    return series;
+}
+
+
+static fig_series_t *
+fig_metrics_gauge(fig_buf_t *out, fig_series_t *series)
+{
+    double         sum;
+    fig_series_t  *next;
+
+    fig_metrics_name(out, series, "", NULL);
+    sum = series->gauge.read(series->gauge.data);
+
+    for (next = series->next;
+         next && strcmp(next->name, series->name) == 0
+         && strcmp(next->labels, series->labels) == 0;
+         next = next->next)
+    {
+        series = next;
+        sum += series->gauge.read(series->gauge.data);
+    }
+
+    fig_metrics_number(out, sum);
+
+    return series;
 }
 
 

@@ -39,6 +39,7 @@ fig_counter_t *fig_counter(const char *name, const char *help,
 void fig_counter_add(fig_counter_t *counter, uint64_t n);
 uint64_t fig_counter_get(const fig_counter_t *counter);
 
+/* gauges of the same name and labels add up */
 void fig_gauge(const char *name, const char *help, const char *labels,
     fig_gauge_pt read, void *data);
 void fig_gauge_remove(void *data);     /* of this data, before data goes */

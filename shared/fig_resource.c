@@ -164,9 +164,10 @@ list_filter(const fig_request_t *request, const fig_filter_t *filter,
     rc = fig_request_query(request, filter->name, &value);
 
     if (rc == FIG_OK) {
-        query->match[filter->key] = value;
+        if (filter->parse == NULL) {
+            query->match[filter->key] = value;
 
-        if (filter->parse != NULL) {
+        } else {
             rc = filter->parse(request->arena, value,
                                &query->match[filter->key]);
         }

@@ -58,7 +58,10 @@ typedef struct {
     const char     *name;            /* of the argument; NULL: no more */
     unsigned        key;             /* of the collection */
 
-    /* the key that the value means; FIG_INVALID, FIG_NOMEM; NULL: itself */
+    /*
+     * The key that the value means; FIG_DECLINED: any; FIG_INVALID, FIG_NOMEM.
+     * NULL: the value is the key.
+     */
     fig_status_t  (*parse)(fig_arena_t *arena, fig_str_t value,
         fig_str_t *key);
 } fig_filter_t;

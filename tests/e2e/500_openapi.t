@@ -294,6 +294,10 @@ sub followers {
     for my $call ([ 'GET', $sync ], [ 'POST', $sync ], [ 'GET', $dlq ],
         [ 'GET', $one ], [ 'DELETE', $one ], [ 'POST', "$one/redrive" ])
     {
+        my ($method, $path) = @$call;
+
+        $api->admin($method, "$path?source=nobody", $path eq $sync
+            && $method eq 'POST' ? (json => { repair => JSON::PP::false }) : ());
         $api->admin(@$call, headers => [ Origin => 'http://evil.test' ]);
         $api->admin(@$call, headers => [ Host => 'evil.test' ]);
     }

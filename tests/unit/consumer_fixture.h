@@ -28,7 +28,7 @@
 #define POISON   "ficus_consumer_events_total{result=\"poison\"}"
 #define RESETS   "ficus_consumer_resets_total"
 #define MISSED   "ficus_consumer_missed_total"
-#define CURSOR   "ficus_consumer_cursor"
+#define CURSOR   "ficus_consumer_cursor{topic=\"users\"}"
 
 
 typedef struct {

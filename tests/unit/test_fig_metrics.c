@@ -128,7 +128,7 @@ START_TEST(test_gauges)
                "# TYPE h gauge\n"
                "h +Inf\n");
 
-    /* the first of the list, the last, one given again */
+    /* the first of the list, the last, one that is there twice */
 
     fig_gauge_remove(&a);
     fig_gauge_remove(&a);
@@ -140,12 +140,23 @@ START_TEST(test_gauges)
                "# TYPE g gauge\n"
                "g{x=\"c\"} 1\n");
 
+    fig_gauge("g", "Is g.", "x=\"a\"", read_gauge, &a);
     fig_gauge("g", "Is g.", "x=\"c\"", read_gauge, &b);
+    a = 5;
 
     is_written("# HELP g Is g.\n"
                "# TYPE g gauge\n"
-               "g{x=\"c\"} 2\n");
+               "g{x=\"c\"} 3\n"
+               "g{x=\"a\"} 5\n");
 
+    fig_gauge_remove(&c);
+
+    is_written("# HELP g Is g.\n"
+               "# TYPE g gauge\n"
+               "g{x=\"c\"} 2\n"
+               "g{x=\"a\"} 5\n");
+
+    fig_gauge_remove(&a);
     fig_gauge_remove(&b);
     is_written("");
 }

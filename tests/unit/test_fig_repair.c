@@ -139,7 +139,8 @@ START_TEST(interval)
     ck_assert_uint_eq(atomic_load(&ct.versions[5]), 9);
     ck_assert_uint_eq(atomic_load(&ct.versions[6]), 9);
     ck_assert_uint_eq(events_metric(BEHIND) - behind, 22);
-    ck_assert_uint_gt(events_metric("ficus_repair_last_success_seconds"), 1);
+    ck_assert_uint_gt(events_metric("ficus_repair_last_success_seconds"
+                                    "{topic=\"users\"}"), 1);
 
     /* and then it is level, marks and all */
 
