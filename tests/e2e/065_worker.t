@@ -2,8 +2,8 @@
 
 # Copyright (C) Ficus authors
 
-# docs/worker.md: what it shows of the worker is in the worker's source, and the
-# worker does behind nginx, configured as it says, what it says.
+# docs/worker.md: what it shows of the workers is in their sources, and they do
+# behind nginx, configured as it says, what it says.
 
 use strict;
 use warnings;
@@ -19,7 +19,8 @@ use Ficus::Nginx;
 use Ficus::Run qw(root wait_for);
 
 my $page = slurp('docs/worker.md');
-my $source = slurp('docs/examples/products.c');
+my @sources = map { slurp("docs/examples/$_.c") } qw(products stats);
+my $source = join '', @sources;
 my $at = 0;
 
 for my $piece (pieces('c')) {
@@ -29,7 +30,7 @@ for my $piece (pieces('c')) {
     $at = $found if $found >= 0;
 }
 
-cmp_ok(lines($source), '<=', 150, 'and it is small');
+cmp_ok(lines($sources[0]), '<=', 150, 'and it is small');
 
 
 my $t = Ficus::Run->new;
@@ -50,9 +51,18 @@ http {
 
         $server
 
-        location /workers/ {
-            rewrite ^/workers(/.+)\$ \$1 break;
+        location /workers/products/ {
+            rewrite ^/workers/products(/.+)\$ \$1 break;
             fastcgi_pass products;
+        }
+
+        location /workers/stats/ {
+            rewrite ^/workers/stats(/.+)\$ \$1 break;
+            fastcgi_pass unix:%%DIR%%/stats.sock;
+        }
+
+        location /api/orders {
+            fastcgi_pass unix:%%DIR%%/orders.sock;
         }
     }
 }
@@ -63,12 +73,19 @@ $t->spawn('nats', ready => $nats, command => [
     '-js', '-sd', $t->dir . '/broker' ]);
 
 my $build = $ENV{FICUS_BUILD} // root() . '/build';
-my $socket = $t->dir . '/products.sock';
-my @command = ("$build/docs/examples/products", "--listen=$socket",
-    '--store=sqlite:' . $t->dir . '/products.db',
-    "--nats-url=nats://127.0.0.1:$nats");
 
-$t->spawn('products', command => \@command, ready => $socket);
+sub worker {
+    my ($program) = @_;
+
+    my $name = $program =~ s,.*/,,r;
+    my $socket = $t->dir . "/$name.sock";
+
+    $t->spawn($name, ready => $socket, command => [ "$build/$program",
+        "--listen=$socket", '--store=sqlite:' . $t->dir . "/$name.db",
+        "--nats-url=nats://127.0.0.1:$nats" ]);
+}
+
+worker('docs/examples/products');
 
 my $events = Ficus::NATS->new($nats);
 $events->subscribe('products.>');
@@ -132,16 +149,97 @@ cmp_ok($seen{'products.deleted'} // 0, '>=', 1, 'and of deleted ones');
 like($events->request('ficus.rpc.products.get', '{"ids":["a"]}'),
     qr/"sku":"SKU-a"/, 'a replica can ask for one');
 
-is(get($t->port(0), '/workers/readyz')->{json}{checks}{outbox}, 'ok', 'all is published');
-like(get($t->port(0), '/workers/metrics')->{body}, qr/^ficus_outbox_published_total [5-9]/m,
+is(get($t->port(0), '/workers/products/readyz')->{json}{checks}{outbox}, 'ok', 'all is published');
+like(get($t->port(0), '/workers/products/metrics')->{body}, qr/^ficus_outbox_published_total [5-9]/m,
     'as is counted');
 
 
 # It stops and comes again with what it had.
 
 is($t->stop('products'), 0, 'it stops');
-$t->spawn('products', command => \@command, ready => $socket);
+worker('docs/examples/products');
 is(ask('GET', "/$id")->{json}{price}, 2099, 'and keeps its documents');
+
+# Others follow it, begun later, and orders, too.
+
+worker('orders');
+worker('docs/examples/stats');
+
+sub order {
+    my $r = request($t->port(0), 'POST', '/api/orders', json => {
+        productName => 'Fig tree', email => 'a@b.de', deliveryAddress => 'x' });
+
+    is($r->{status}, 201, 'an order');
+}
+
+sub stats { return get($t->port(0), '/workers/stats/api/stats')->{json} }
+
+sub counts {
+    my ($what, %want) = @_;
+
+    ok(wait_for(10, sub {
+        my $have = stats();
+        return !grep { ($have->{$_} // -1) != $want{$_} } keys %want;
+    }), $what) or diag(explain(stats()), $t->log('stats.log'));
+}
+
+order() for 1 .. 3;
+counts('all are counted', products => 4, orders => 3);
+
+is(ask('DELETE', '/c')->{status}, 200, 'one less');
+order();
+counts('as is seen', products => 3, orders => 4);
+
+is($t->stop('stats'), 0, 'it stops');
+order();
+worker('docs/examples/stats');
+counts('what it missed counts, the rest no second time',
+    products => 3, orders => 5);
+
+for my $of ([ '', 'products' ], map { [ "?source=$_", $_ ] } qw(products orders))
+{
+    $r = get($t->port(0), "/workers/stats/sync$of->[0]");
+    is($r->{json}{source}, $of->[1], "/sync$of->[0]");
+}
+
+is(get($t->port(0), '/workers/stats/sync?source=users')->{status}, 400,
+    'it does not follow users');
+is(get($t->port(0), '/workers/stats/readyz')->{json}{checks}{sync}, 'ok',
+    'all is in step');
+
+my $metrics = get($t->port(0), '/workers/stats/metrics')->{body};
+
+like($metrics, qr/^ficus_consumer_cursor\{topic="$_"\} [1-9]/m,
+    "where it is in $_") for qw(products orders);
+
+
+# Each has dead letters of its own.
+
+$events->publish('products.created.00', 'no event');
+$events->publish('orders.created.00', 'nor this') for 1 .. 2;
+
+sub letters {
+    my ($query) = @_;
+
+    return get($t->port(0), "/workers/stats/dlq$query");
+}
+
+ok(wait_for(10, sub { @{letters('?source=products')->{json}} == 1
+    && @{letters('?source=orders')->{json}} == 2 }), 'letters of each');
+
+$r = letters('?source=orders&limit=1');
+like($r->{headers}{link}, qr/[?&]source=orders[&>]/, 'the next page, too');
+
+my $letter = $r->{json}[0]{id};
+
+is(get($t->port(0), "/workers/stats/dlq/$letter")->{status}, 404,
+    'one is not in the other');
+is(request($t->port(0), 'DELETE',
+    "/workers/stats/dlq/$letter?source=orders")->{status}, 200, 'it is dropped');
+is(scalar @{letters('?source=orders')->{json}}, 1, 'one is left');
+like(get($t->port(0), '/workers/stats/metrics')->{body},
+    qr/^ficus_dead_letters 2$/m, 'both are counted');
+
 
 # on TERM it says 1
 $t->stop('nats', 'INT');
