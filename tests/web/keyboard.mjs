@@ -3,7 +3,7 @@
 // The mouse is not needed, the focus is never lost, and what matters is
 // announced.
 
-import { api, close, configured, finish, is, ok, open, split, until, wait }
+import { api, close, configured, finish, is, ok, open, split, until }
     from './lib/browser.mjs';
 
 const page = await open();
@@ -31,7 +31,8 @@ await until(async () => await page.locator('#slider')
 await tabTo('v2');
 await page.keyboard.type('7');
 await api('PUT', '/p', { p: 100 });
-await wait(2500);
+await until(async () => (await page.locator('.generation').innerText())
+    .includes('generation 2'), 'a change is seen');
 is(await focused(), 'v2', 'the focus stays while the figures change');
 await page.keyboard.press('ControlOrMeta+A');
 await page.keyboard.type('12.5');

@@ -115,6 +115,26 @@ await text('.status', /Live/, 'live again');
 expect(/ERR_FAILED/);
 
 
+// Never an answer: it says so, and what to do.
+
+const late = await open({ prepare: (fresh) =>
+    fresh.route('**/api/v1/**', (route) => route.abort()), shows: '.failed' });
+
+ok(/The gateway does not answer.*no answer.*ficusctl doctor/s.test(await late
+    .locator('#split').innerText()), 'no answer at all');
+await close(late);
+expect(/ERR_FAILED/);
+
+
+// A service behind the gateway that is not well.
+
+await page.route('**/workers/orders/readyz', (route) =>
+    route.fulfill({ status: 503, json: { status: 'down' } }));
+await text('.status', /orders is down/, 'the bar has a service that is down');
+await page.unroute('**/workers/orders/readyz');
+expect(/503/);
+
+
 // Nobody looks: it hardly asks.
 
 await page.evaluate(() => {
@@ -149,6 +169,25 @@ await text('.arm:last-child',
 await text('#splits', /broken\s*, new is (switched off|being tried)/,
     'the list has it, too');
 ok((await page.title()).startsWith('!'), 'so has the title');
+await page.goto(`${admin}/#/search`);
+await text('#splits', /1 of 3 not well\s+broken/s, 'and stands first');
+
+
+// On a phone: many splits, rows that are cards, no column outside.
+
+const phone = await open({ path: '/#/users',
+    viewport: { width: 320, height: 640 } });
+
+ok(await phone.evaluate(() => document.documentElement.scrollWidth
+    <= innerWidth), 'a phone: nothing is wider than the screen');
+is(await phone.evaluate(() => [...document.querySelectorAll(
+    '.history tbody tr:first-child > *')].filter((cell) =>
+    cell.getBoundingClientRect().right <= innerWidth
+    && getComputedStyle(cell, '::before').content.length > 2).length), 7,
+'a phone: each cell is in sight, and says what it is');
+is(await phone.getByRole('columnheader', { name: 'Way back' }).count(), 1,
+    'a phone: it is a table nevertheless');
+await close(phone);
 
 await stop();
 await close(page);

@@ -24,6 +24,7 @@ await shows('.plan', /3 steps, at least 30 min/, 'another plan');
 await dialog.getByLabel('Times as slow').fill('');
 await dialog.getByLabel('Requests a step').fill('50');
 await dialog.getByLabel('Answers that differ').fill('2.5');
+await dialog.getByLabel('Way back').selectOption('release');
 await dialog.getByLabel('Why').fill('slowly');
 await dialog.getByRole('button', { name: 'Start it' }).click();
 
@@ -39,7 +40,11 @@ is(JSON.stringify(ramp.guards),
         max_mismatch_ratio: 0.025 }),
     'with its guards, without the one that was left empty');
 await shows('.panel.ramp', /running\s*step 1 of 3/, 'state and step');
+is(ramp.down, 'release', 'and its way back');
 await shows('.panel.ramp', /2\.50\s% of the\s+answers differ/, 'the guard');
+await shows('.panel.ramp', /errors at most 1 points/, 'another one');
+await shows('.panel.ramp', /step by step, who came last first/,
+    'the way back is shown');
 await until(async () => {
     const { verdict, why } = (await split()).ramp;
     const text = await panel.innerText();
@@ -67,6 +72,9 @@ await dialog.getByRole('button', { name: 'Cancel' }).click();
 await page.getByRole('button', { name: 'Reset' }).click();
 
 await page.getByRole('button', { name: 'Abort' }).click();
+is(await dialog.getByLabel('Way back').inputValue(), 'release',
+    'the way back is that of its start');
+await dialog.getByLabel('Way back').selectOption('snap');
 await dialog.getByLabel('Why').fill('enough');
 await dialog.getByRole('button', { name: 'Abort it' }).click();
 await until(async () => (await split()).ramp.state === 'aborted', 'aborted');
@@ -92,9 +100,29 @@ await dialog.getByLabel('Why').fill('all of it');
 await dialog.getByRole('button', { name: 'Go back' }).click();
 await until(async () => await configured() === 'v1=100 v2=0', 'rolled back');
 is((await split()).reason, 'all of it', 'why');
-await shows('.history tbody tr:first-child', /all of it\s+in use/,
+await shows('.history > .scroll tbody tr:first-child', /all of it\s+in use/,
     'the history has it');
 await shows('.history', /Verified: \d+ records/, 'and is whole');
+
+
+// Of many changes the older ones can be opened.
+
+for (let i = 1; i < 9; i++) {
+    await api('PUT', '/p', { p: 100 - i });
+}
+
+await shows('.generation', new RegExp(`\\b${(await split()).generation}\\b`),
+    'the last of them is seen');
+await shows('.history > details > summary', /\d+ older changes/,
+    'the older ones are out of the way');
+is(await page.locator('.history > .scroll tbody tr').count(), 8,
+    'the newest are there');
+await page.locator('.history > details > summary').click();
+await page.locator('.history > details').getByRole('button',
+    { name: 'Go back to generation 1', exact: true }).click();
+await dialog.getByRole('button', { name: 'Go back' }).click();
+await until(async () => await configured() === 'v1=100 v2=0',
+    'and gone back to');
 
 
 // What somebody else has ended is said, not hidden.

@@ -3,7 +3,7 @@
 // Numbers and times as people read them.  A dash stands for what is not known.
 
 const SPACE = '\u00a0';         // where no line ends
-const DASH = '–';
+export const DASH = '–';
 
 
 export function percent(value, digits = 2) {
@@ -86,6 +86,14 @@ function pair(value, base, large, small) {
 
 export function clock(date) {
     return date.toLocaleTimeString('en-GB');
+}
+
+
+// What the clock of the reader goes by.
+
+export function zone() {
+    return new Intl.DateTimeFormat('en', { timeZoneName: 'short' })
+        .formatToParts().find(({ type }) => type === 'timeZoneName').value;
 }
 
 

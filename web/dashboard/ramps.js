@@ -8,9 +8,11 @@ import { duration } from './format.js';
 import { selectedSplit } from './model.js';
 import { comparison, reasonFields, toOptions } from './questions.js';
 import { send } from './send.js';
+import { WAYS_BACK } from './views/ramp.js';
 
 const QUANTILES = [['0.5', 'p50'], ['0.9', 'p90'], ['0.95', 'p95'],
     ['0.99', 'p99'], ['0.999', 'p99.9']];
+const DOWN = Object.entries(WAYS_BACK);
 
 
 export async function startRamp() {
@@ -19,6 +21,7 @@ export async function startRamp() {
     const fields = [...targets(split), ...pace(), plan,
         el('fieldset', {}, el('legend', {}, 'Guards, each may be left empty'),
             guardFields(split)),
+        choice('Way back', 'down', DOWN, 'snap'),
         ...reasonFields()];
 
     for (const node of fields) {
@@ -140,6 +143,7 @@ function toRamp(split, answer) {
         step: Number(answer.step),
         every: Number(answer.every),
         guards,
+        down: answer.down,
     };
 }
 
@@ -154,10 +158,10 @@ export function resumeRamp() {
 }
 
 
-function act(rest, done, options = {}) {
+function act(rest, done, options = {}, body = undefined) {
     const split = selectedSplit();
 
-    return send(split, { method: 'POST', rest, done,
+    return send(split, { method: 'POST', rest, body, done,
         options: { generation: split.generation, ...options } });
 }
 
@@ -166,9 +170,10 @@ export async function abortRamp() {
     const split = selectedSplit();
     const answer = await ask({
         title: 'Abort the ramp?',
-        text: [el('p', {}, 'The weights go back to those before it, at once.'),
+        text: [el('p', {}, 'The weights go back to those before it.'),
             comparison(split, split.ramp.from)],
-        fields: reasonFields(),
+        fields: [choice('Way back', 'down', DOWN, split.ramp.down),
+            ...reasonFields()],
         confirm: 'Abort it',
         danger: true,
     });
@@ -176,6 +181,8 @@ export async function abortRamp() {
     if (answer) {
         const { reason, by } = toOptions(answer, 0);
 
-        await act('/ramp/abort', 'The ramp is aborted', { reason, by });
+        await act('/ramp/abort', answer.down === 'release'
+            ? 'The ramp is going back' : 'The ramp is aborted',
+        { reason, by }, { down: answer.down });
     }
 }

@@ -18,6 +18,7 @@ const BRIEF = 10000;            // ms
 
 export async function send(split, { method, rest, body, options, done }) {
     const path = splitPath(split.name, rest);
+    let asked = false;
 
     for (;;) {
         try {
@@ -27,8 +28,9 @@ export async function send(split, { method, rest, body, options, done }) {
 
         } catch (error) {
             if (error instanceof ApiError && error.status === 401
-                && await askToken())
+                && await askToken(asked))
             {
+                asked = true;
                 continue;
             }
 
@@ -64,9 +66,9 @@ function dismiss(notice) {
 }
 
 
-async function askToken() {
+async function askToken(wasWrong) {
     const answer = await ask({
-        title: 'A change needs the token',
+        title: wasWrong ? 'That was not the token' : 'A change needs the token',
         text: el('p', {}, 'The gateway asks for its bearer token. It is kept'
             + ' until this page is closed or loaded again, and nowhere else.'),
         fields: [field('Token', { name: 'token', type: 'password',

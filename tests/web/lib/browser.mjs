@@ -2,7 +2,8 @@
 //
 // The browser of the tests, and assertions that Ficus::Web understands.
 //
-//     const page = await open({ colorScheme: 'dark' });   the dashboard
+//     const page = await open({ colorScheme: 'dark' });   the dashboard, when
+//                                         it has figures, or what `shows' says
 //     ok(true, 'a name'); is(1, 1, 'a name');
 //     await until(() => ..., 'a name')    asserts that it becomes true
 //     const state = await split();        of users, from the API itself
@@ -77,7 +78,9 @@ export async function until(condition, name, limit = LIMIT) {
 // A page in a browser of its own, with the dashboard and its first figures;
 // what it complains of and whom it asks is kept for finish().
 
-export async function open({ path = '/', prepare, ...options } = {}) {
+export async function open({ path = '/', prepare, shows = '.history',
+    ...options } = {})
+{
     const context = await browser.newContext({
         viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
@@ -99,7 +102,7 @@ export async function open({ path = '/', prepare, ...options } = {}) {
 
     await prepare?.(page);
     await page.goto(admin + path);
-    await page.locator('.history, .failed').first().waitFor();
+    await page.locator(shows).first().waitFor();
 
     return page;
 }

@@ -4,7 +4,7 @@
 
 import { hasToken } from '../api.js';
 import { el } from '../dom.js';
-import { clock } from '../format.js';
+import { clock, zone } from '../format.js';
 import { model } from '../model.js';
 import { badge, button } from './parts.js';
 
@@ -16,7 +16,7 @@ export function header() {
                 height: 24 }),
             'Ficus', el('span', { class: 'host' }, location.host)),
         el('div', { class: 'status' },
-            gateway(), live(),
+            gateway(), services(), live(),
             hasToken() && button('Forget token', 'forget-token')),
     ];
 }
@@ -26,7 +26,7 @@ function live() {
     const { ok, since, at } = model.live;
 
     if (ok) {
-        return badge('ok', `Live, ${clock(at)}`);
+        return badge('ok', `Live, ${clock(at)} ${zone()}`);
     }
 
     return since ? badge('bad', `Stale since ${clock(since)}`)
@@ -47,4 +47,17 @@ function gateway() {
 
     return badge('warn', ['Gateway is', model.ready.status, '-',
         checks.join(', ')].join(' '));
+}
+
+
+// Those that are not well; the panel at the bottom says why.
+
+function services() {
+    const wrong = (model.workers ?? []).filter(({ ready }) =>
+        ready.status !== 'ok');
+    const level = wrong.every(({ ready }) => ready.status === 'degraded')
+        ? 'warn' : 'bad';
+
+    return wrong.length > 0 && badge(level, wrong.map(({ name, ready }) =>
+        `${name} is ${ready.status ?? 'down'}`).join(', '));
 }

@@ -43,7 +43,9 @@ export function button(text, action, { disabled, ...attributes } = {}) {
 
 
 // A row is { key, cells }, a column a text or { text, number: true }.  It can
-// be scrolled with the keyboard where it is wider than the screen.
+// be scrolled with the keyboard where it is wider than the screen.  On a phone
+// each row is a card, whose cells say what they are; the roles are told since
+// what is no longer drawn as a table is none to every browser.
 
 export function table(caption, columns, rows) {
     const heads = columns.map((column) =>
@@ -51,15 +53,26 @@ export function table(caption, columns, rows) {
 
     return el('div', { class: 'scroll', role: 'region', tabindex: '0',
         'aria-label': caption },
-        el('table', {},
+        el('table', { role: 'table' },
             el('caption', {}, caption),
-            el('thead', {}, el('tr', {}, heads.map(({ text, number }) =>
-                el('th', { scope: 'col', class: number && 'number' }, text)))),
-            el('tbody', {}, rows.map(({ key, cells }) =>
-                el('tr', { 'data-key': key }, cells.map((cell, i) =>
-                    i === 0 ? el('th', { scope: 'row' }, cell)
-                        : el('td', { class: heads[i].number && 'number' },
-                            cell)))))));
+            el('thead', { role: 'rowgroup' },
+                el('tr', { role: 'row' }, heads.map(({ text, number }) =>
+                    el('th', { scope: 'col', role: 'columnheader',
+                        class: number && 'number' }, text)))),
+            el('tbody', { role: 'rowgroup' }, rows.map(({ key, cells }) =>
+                el('tr', { 'data-key': key, role: 'row' },
+                    cells.map((cell, i) => tableCell(heads[i], cell, i)))))));
+}
+
+
+function tableCell({ text, number }, cell, i) {
+    const content = el('div', {}, cell);
+
+    return i === 0
+        ? el('th', { scope: 'row', role: 'rowheader', 'data-label': text },
+            content)
+        : el('td', { role: 'cell', class: number && 'number',
+            'data-label': text }, content);
 }
 
 

@@ -12,6 +12,13 @@ const STATES = {
     aborted: 'warn',
 };
 
+// What becomes of those whom the new arm has when a ramp does not go through.
+export const WAYS_BACK = {
+    snap: 'everybody at once',
+    release: 'step by step, who came last first',
+    keep: 'nobody: who moved stays',
+};
+
 const VERDICTS = { advance: 'ok', hold: 'idle', 'roll back': 'bad' };
 
 
@@ -34,7 +41,8 @@ function state(now) {
     return [
         el('p', { class: 'headline' },
             badge(STATES[now.state] ?? 'warn', now.state.replace('-', ' ')),
-            el('b', {}, `step ${now.step} of ${now.of}`)),
+            el('b', {}, `step ${now.step} of ${now.of}`
+                + (now.going_back ? ', going back' : ''))),
         el('progress', { max: now.of, value: now.step,
             'aria-label': `Step ${now.step} of ${now.of}` }),
         el('p', { class: 'verdict' }, badge(VERDICTS[now.verdict] ?? 'idle',
@@ -43,7 +51,8 @@ function state(now) {
             fact('From', weights(now.from)),
             fact('To', weights(now.to)),
             fact('Pace', `${now.points} points each ${duration(now.every)}`),
-            fact('Guards', guards(now.guards))),
+            fact('Guards', guards(now.guards)),
+            fact('Way back', WAYS_BACK[now.down] ?? now.down)),
     ];
 }
 
@@ -51,7 +60,8 @@ function state(now) {
 function guards(all = {}) {
     const texts = [
         all.max_error_ratio !== undefined && 'errors at most '
-            + `${percent(all.max_error_ratio * 100)} above the baseline`,
+            + `${+(all.max_error_ratio * 100).toFixed(4)} points above the`
+            + ' baseline’s',
         all.max_latency_ratio !== undefined
             && `p${+(all.quantile * 100).toFixed(2)} at most `
             + `${all.max_latency_ratio} times the baseline’s`,

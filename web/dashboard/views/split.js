@@ -3,6 +3,7 @@
 // The page of one split.
 
 import { el } from '../dom.js';
+import { clock } from '../format.js';
 import { model } from '../model.js';
 import { arms } from './arms.js';
 import { curves } from './curves.js';
@@ -32,10 +33,10 @@ export function splitPage(split) {
             el('div', { class: 'column' }, ramp(split),
                 !split.ramp && explain(split))),
         curves(split),
+        workers(model.workers),
         diff(split, model.details.diff),
         ledger(split, model.details.ledger),
         history(split, model.details),
-        workers(model.workers),
     ];
 }
 
@@ -53,6 +54,13 @@ function nothing() {
         return el('p', {}, 'The configuration of this gateway has no split.');
     }
 
-    return el('p', {}, model.live.since
-        ? 'The gateway does not answer.' : 'Asking the gateway …');
+    return model.live.since
+        ? el('div', { class: 'panel failed' },
+            el('h1', {}, 'The gateway does not answer'),
+            el('p', {}, `Asked since ${clock(model.live.since)}: `,
+                model.live.error, '. The page goes on asking by itself.'),
+            el('p', {}, 'Does nginx run there? ', el('code', {},
+                'ficusctl doctor'), ' looks at everything, also on the'
+                + ' machine of the gateway alone.'))
+        : el('p', {}, 'Asking the gateway …');
 }
