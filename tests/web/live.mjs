@@ -107,6 +107,9 @@ await page.route('**/*', (route) => route.abort());
 await text('.status', /Stale since \d\d:\d\d:\d\d/, 'no answer is stale');
 await text('#live', /No answer: stale since/, 'which is announced');
 ok(await page.locator('body.stale').count() === 1, 'and seen');
+await wait(6000);
+ok(!(await page.locator('.status').innerText()).includes('down'),
+    'which is not said of the services, of which nothing is known');
 asked = 0;
 await wait(4000);
 ok(asked <= 3, 'it asks less often meanwhile', asked);

@@ -67,7 +67,8 @@ export function getIfThere(path) {
 }
 
 
-// What a /readyz says, whether its status is 200 or 503; no answer is `down'.
+// What a /readyz says, whether its status is 200 or 503.  Another error is
+// `down'; where the gateway itself has no answer nothing is known.
 
 export function getHealth(path) {
     return unlessAbsent(path, async () => {
@@ -75,7 +76,7 @@ export function getHealth(path) {
             return await getJson(path);
 
         } catch (error) {
-            if (error.status === 404) {
+            if (error.status === 404 || error.status === 0) {
                 throw error;
             }
 

@@ -28,13 +28,13 @@ async function pollSplits() {
         getText('metrics'),
     ]);
 
-    const isFirst = model.splits === null;
+    const isBack = !model.live.ok;
 
     takeSplits(splits, parseSeconds(metrics), Date.now());
     announceChanges();
     draw();
 
-    if (isFirst) {
+    if (isBack) {
         details();
     }
 }
