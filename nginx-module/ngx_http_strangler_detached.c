@@ -363,6 +363,9 @@ ngx_http_strangler_disconnected(void *data)
 {
     ngx_http_strangler_shadow_t *s = data;
 
+    /* the pool that is being destroyed outlives the log that it has */
+
+    s->connection->pool->log = ngx_cycle->log;
     s->connection = NULL;
 
     if (s->timer.timer_set) {
