@@ -331,6 +331,9 @@ struct ngx_http_strangler_main_conf_s {
     ngx_queue_t                     shadows;    /* on their way */
     ngx_socket_t                    nobody;     /* the client of shadows */
     ngx_uint_t                      shadowed;   /* splits */
+    ngx_array_t                     assigned;   /* ngx_uint_t, variables */
+    ngx_module_t                   *auth;       /* ngx_http_auth_request */
+    ngx_module_t                   *caching[4]; /* as many as there are */
 };
 
 
@@ -489,6 +492,10 @@ void ngx_http_strangler_sample(ngx_http_request_t *r,
 void ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
     ngx_http_strangler_main_conf_t *mcf);
 void ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf);
+
+/* once */
+
+ngx_int_t ngx_http_strangler_access_handler(ngx_http_request_t *r);
 
 /* capture */
 

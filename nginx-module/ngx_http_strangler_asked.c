@@ -115,7 +115,7 @@ static const ngx_http_strangler_words_t  ngx_http_strangler_words[] = {
 
 
 static ngx_str_t  ngx_http_strangler_default_headers =
-    ngx_string("content-type");
+    ngx_string("content-type,grpc-status");
 
 static ngx_str_t  ngx_http_strangler_default_mask =
     ngx_string("passw,pwd,token,secret,authorization,cookie,session,"

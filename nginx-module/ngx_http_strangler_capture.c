@@ -17,6 +17,8 @@
 static ngx_int_t ngx_http_strangler_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_strangler_request_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
 static ngx_int_t ngx_http_strangler_client_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_client_body(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -30,14 +32,21 @@ static ngx_uint_t ngx_http_strangler_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_capture_value(
     ngx_http_strangler_shadow_t *s, ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);
+static u_char *ngx_http_strangler_join(u_char *text, u_char *p, u_char *last,
+    ngx_str_t *name, ngx_list_part_t *part);
+static ngx_int_t ngx_http_strangler_keep_value(ngx_pool_t *pool, u_char *text,
+    u_char *last, ngx_str_t *value);
 static void ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
-    ngx_chain_t *in);
+    ngx_http_request_t *r, ngx_chain_t *in);
+static void ngx_http_strangler_capture_trailers(
+    ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
 static void ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s,
     u_char *data, size_t len);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+static ngx_http_request_body_filter_pt   ngx_http_next_request_body_filter;
 
 /*
  * Requests that are captured in this process.  Every request of nginx comes by
@@ -55,6 +64,9 @@ ngx_http_strangler_capture_init(void)
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_strangler_body_filter;
+
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_strangler_request_filter;
 }
 
 
@@ -94,6 +106,25 @@ ngx_http_strangler_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
+/* of a body that is passed on as it comes */
+
+static ngx_int_t
+ngx_http_strangler_request_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_strangler_shadow_t  *s;
+
+    if (ngx_http_strangler_captured && r->request_body_no_buffering) {
+        s = ngx_http_strangler_sampled(r);
+
+        if (s && ngx_http_strangler_body_streamed(s, in) != NGX_OK) {
+            s->copy.unkept = 1;
+        }
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
 static ngx_int_t
 ngx_http_strangler_client_header(ngx_http_request_t *r)
 {
@@ -113,7 +144,7 @@ ngx_http_strangler_client_header(ngx_http_request_t *r)
     }
 
     if (ngx_http_strangler_capture_header(s, r) != NGX_OK
-        || ngx_http_strangler_copy_body(s, r) != NGX_OK)
+        || ngx_http_strangler_body_read(s, r) != NGX_OK)
     {
         s->copy.unkept = 1;
     }
@@ -145,7 +176,7 @@ ngx_http_strangler_client_body(ngx_http_request_t *r, ngx_chain_t *in)
     s = (r == r->main) ? ngx_http_strangler_sampled(r) : NULL;
 
     if (s) {
-        ngx_http_strangler_capture_body(s, in);
+        ngx_http_strangler_capture_body(s, r, in);
     }
 
     return ngx_http_next_body_filter(r, in);
@@ -197,7 +228,7 @@ ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
     ngx_chain_t  *cl;
 
     if (r == r->main) {
-        ngx_http_strangler_capture_body(s, in);
+        ngx_http_strangler_capture_body(s, r, in);
     }
 
     for (cl = in; cl; cl = cl->next) {
@@ -224,7 +255,10 @@ ngx_http_strangler_capture_header(ngx_http_strangler_shadow_t *s,
     c->answered = (r->upstream && r->upstream->headers_in.status_n);
 
 #if (NGX_HTTP_CACHE)
-    c->cached = r->cached;
+
+    /* a cache is filled with all of it: the arm has not seen the range */
+
+    c->cached = (r->cached || (r->cache && r->headers_in.range));
 #endif
 
     name = s->split->shadow->headers.elts;
@@ -281,17 +315,12 @@ ngx_http_strangler_is_json(ngx_http_request_t *r)
 }
 
 
-/* several of them one after the other, cut to what is worth keeping */
-
 static ngx_int_t
 ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
 {
-    u_char            text[NGX_HTTP_STRANGLER_HEADER_LEN];
-    u_char           *p, *last;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    u_char   text[NGX_HTTP_STRANGLER_HEADER_LEN];
+    u_char  *p, *last;
 
     p = text;
     last = text + sizeof(text);
@@ -308,7 +337,23 @@ ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
         p = ngx_slprintf(p, last, "%O", r->headers_out.content_length_n);
     }
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
+    p = ngx_http_strangler_join(text, p, last, name,
+                                &r->headers_out.headers.part);
+
+    return ngx_http_strangler_keep_value(s->pool, text, p, value);
+}
+
+
+/* several of them one after the other, cut to what is worth keeping */
+
+static u_char *
+ngx_http_strangler_join(u_char *text, u_char *p, u_char *last, ngx_str_t *name,
+    ngx_list_part_t *part)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    for ( /* void */ ; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
@@ -321,8 +366,16 @@ ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
         }
     }
 
-    value->len = p - text;
-    value->data = ngx_pnalloc(s->pool, ngx_max(value->len, 1));
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_strangler_keep_value(ngx_pool_t *pool, u_char *text, u_char *last,
+    ngx_str_t *value)
+{
+    value->len = last - text;
+    value->data = ngx_pnalloc(pool, ngx_max(value->len, 1));
     if (value->data == NULL) {
         return NGX_ERROR;
     }
@@ -335,7 +388,7 @@ ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
 
 static void
 ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
-    ngx_chain_t *in)
+    ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
@@ -350,6 +403,40 @@ ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
 
         if (b->last_buf) {
             s->into->complete = 1;
+            ngx_http_strangler_capture_trailers(s, r);
+        }
+    }
+}
+
+
+/* where gRPC has its status */
+
+static void
+ngx_http_strangler_capture_trailers(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r)
+{
+    u_char      text[NGX_HTTP_STRANGLER_HEADER_LEN];
+    u_char     *p;
+    ngx_str_t  *name, *value;
+    ngx_uint_t  i;
+
+    name = s->split->shadow->headers.elts;
+    value = s->into->header;
+
+    for (i = 0; i < s->split->shadow->headers.nelts; i++) {
+
+        if (value[i].len) {
+            continue;
+        }
+
+        p = ngx_http_strangler_join(text, text, text + sizeof(text), &name[i],
+                                    &r->headers_out.trailers.part);
+
+        if (p > text
+            && ngx_http_strangler_keep_value(s->pool, text, p, &value[i])
+               != NGX_OK)
+        {
+            s->into->complete = 0;
         }
     }
 }

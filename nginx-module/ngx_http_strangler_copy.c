@@ -17,13 +17,13 @@ static ngx_int_t ngx_http_strangler_copy_proxied(
     ngx_http_strangler_shadow_t *s, ngx_connection_t *from);
 static ngx_int_t ngx_http_strangler_copy_str(ngx_pool_t *pool, ngx_str_t *to,
     ngx_str_t *from);
-static ngx_int_t ngx_http_strangler_copy_headers(
-    ngx_http_strangler_copy_t *copy, ngx_pool_t *pool, ngx_list_t *list);
-static ngx_int_t ngx_http_strangler_copy_bufs(ngx_buf_t *to, ngx_chain_t *cl,
-    ngx_log_t *log);
+static size_t ngx_http_strangler_size_headers(ngx_list_part_t *part,
+    ngx_uint_t *n);
+static void ngx_http_strangler_copy_headers(u_char *p, ngx_table_elt_t *to,
+    ngx_list_part_t *part);
+static u_char *ngx_http_strangler_copy_text(u_char *p, ngx_str_t *to,
+    ngx_str_t *from);
 static ngx_int_t ngx_http_strangler_paste_headers(
-    ngx_http_strangler_copy_t *copy, ngx_http_request_t *r);
-static ngx_int_t ngx_http_strangler_paste_body(
     ngx_http_strangler_copy_t *copy, ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_paste_ctx(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r);
@@ -164,189 +164,138 @@ ngx_http_strangler_free_ssl(void *data)
 #endif
 
 
-/* with an end of string, as nginx has it for values of headers */
-
 static ngx_int_t
 ngx_http_strangler_copy_str(ngx_pool_t *pool, ngx_str_t *to, ngx_str_t *from)
 {
-    to->data = ngx_pnalloc(pool, from->len + 1);
-    if (to->data == NULL) {
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, from->len + 1);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    to->len = from->len;
-
-    ngx_memcpy(to->data, from->data, from->len);
-    to->data[to->len] = '\0';
+    (void) ngx_http_strangler_copy_text(p, to, from);
 
     return NGX_OK;
 }
 
 
-/* at the end of the client's request */
+/* at the end of the client's request; all texts lie in one place */
 
 ngx_int_t
 ngx_http_strangler_copy_request(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r)
 {
+    size_t                      size;
+    u_char                     *p;
+    ngx_uint_t                  n;
+    ngx_list_part_t            *part;
     ngx_http_strangler_copy_t  *copy;
 
     copy = &s->copy;
 
     copy->method = r->method;
     copy->http_version = ngx_min(r->http_version, NGX_HTTP_VERSION_11);
-    copy->content_length = r->headers_in.content_length_n;
-    copy->chunked = r->headers_in.chunked;
+    copy->has_body = (copy->size || r->headers_in.chunked
+                      || r->headers_in.content_length_n >= 0);
     copy->length = r->request_length;
     copy->cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     copy->log_handler = r->log_handler;
 
-    if (ngx_http_strangler_copy_str(s->pool, &copy->method_name,
-                                    &r->method_name)
-        != NGX_OK
-        || ngx_http_strangler_copy_str(s->pool, &copy->uri, &r->unparsed_uri)
-           != NGX_OK
-        || ngx_http_strangler_copy_str(s->pool, &copy->protocol,
-                                       &r->http_protocol)
-           != NGX_OK
-        || ngx_http_strangler_copy_str(s->pool, &copy->line, &r->request_line)
-           != NGX_OK
-        || ngx_http_strangler_copy_str(s->pool, &copy->server,
-                                       &r->headers_in.server)
-           != NGX_OK)
-    {
+    part = &r->headers_in.headers.part;
+
+    size = r->method_name.len + r->unparsed_uri.len + r->http_protocol.len
+           + r->request_line.len + r->headers_in.server.len + 5
+           + ngx_http_strangler_size_headers(part, &n);
+
+    p = ngx_palloc(s->pool, n * sizeof(ngx_table_elt_t) + size);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_http_strangler_copy_headers(copy, s->pool,
-                                           &r->headers_in.headers);
-}
+    copy->nheaders = n;
+    copy->headers = (ngx_table_elt_t *) p;
 
+    p += n * sizeof(ngx_table_elt_t);
 
-static ngx_int_t
-ngx_http_strangler_copy_headers(ngx_http_strangler_copy_t *copy,
-    ngx_pool_t *pool, ngx_list_t *list)
-{
-    u_char           *low;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *to;
+    p = ngx_http_strangler_copy_text(p, &copy->method_name, &r->method_name);
+    p = ngx_http_strangler_copy_text(p, &copy->uri, &r->unparsed_uri);
+    p = ngx_http_strangler_copy_text(p, &copy->protocol, &r->http_protocol);
+    p = ngx_http_strangler_copy_text(p, &copy->line, &r->request_line);
+    p = ngx_http_strangler_copy_text(p, &copy->server, &r->headers_in.server);
 
-    if (ngx_array_init(&copy->headers, pool, 16, sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (part = &list->part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            to = ngx_array_push(&copy->headers);
-            low = ngx_pnalloc(pool, h[i].key.len + 1);
-
-            if (to == NULL || low == NULL
-                || ngx_http_strangler_copy_str(pool, &to->key, &h[i].key)
-                   != NGX_OK
-                || ngx_http_strangler_copy_str(pool, &to->value, &h[i].value)
-                   != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            ngx_memcpy(low, h[i].lowcase_key, h[i].key.len);
-
-            to->lowcase_key = low;
-            to->hash = h[i].hash;
-        }
-    }
+    ngx_http_strangler_copy_headers(p, copy->headers, part);
 
     return NGX_OK;
 }
 
 
-/* while nginx has it yet; one passed on in parts, or too large, is not kept */
+/* of their texts, with an end of string each */
 
-ngx_int_t
-ngx_http_strangler_copy_body(ngx_http_strangler_shadow_t *s,
-    ngx_http_request_t *r)
+static size_t
+ngx_http_strangler_size_headers(ngx_list_part_t *part, ngx_uint_t *n)
 {
-    off_t                     size;
-    ngx_chain_t              *cl;
-    ngx_http_request_body_t  *rb;
+    size_t            size;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
 
-    rb = r->request_body;
-
-    if (r->request_body_no_buffering) {
-        s->copy.unkept = 1;
-        return NGX_OK;
-    }
-
-    if (rb == NULL || s->copy.body || s->copy.unkept) {
-        return NGX_OK;
-    }
-
+    *n = 0;
     size = 0;
 
-    for (cl = rb->bufs; cl; cl = cl->next) {
-        size += ngx_buf_size(cl->buf);
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+        *n += part->nelts;
+
+        for (i = 0; i < part->nelts; i++) {
+            size += 2 * h[i].key.len + h[i].value.len + 3;
+        }
     }
 
-    if (size == 0) {
-        return NGX_OK;
-    }
-
-    if (size > (off_t) s->split->shadow->body) {
-        s->copy.unkept = 1;
-        return NGX_OK;
-    }
-
-    s->copy.body = ngx_create_temp_buf(s->pool, (size_t) size);
-    if (s->copy.body == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_strangler_copy_bufs(s->copy.body, rb->bufs,
-                                        r->connection->log);
+    return size;
 }
 
 
-/* a body of up to so few bytes comes from the page cache */
-
-static ngx_int_t
-ngx_http_strangler_copy_bufs(ngx_buf_t *to, ngx_chain_t *cl, ngx_log_t *log)
+static void
+ngx_http_strangler_copy_headers(u_char *p, ngx_table_elt_t *to,
+    ngx_list_part_t *part)
 {
-    size_t      size;
-    ssize_t     n;
-    ngx_buf_t  *b;
+    ngx_str_t         low;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
 
-    for ( /* void */ ; cl; cl = cl->next) {
-        b = cl->buf;
-        size = (size_t) ngx_buf_size(b);
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
 
-        if (ngx_buf_in_memory(b)) {
-            to->last = ngx_cpymem(to->last, b->pos, size);
-            continue;
+        for (i = 0; i < part->nelts; i++, to++) {
+            *to = h[i];
+
+            low.data = h[i].lowcase_key;
+            low.len = h[i].key.len;
+
+            p = ngx_http_strangler_copy_text(p, &to->key, &h[i].key);
+            p = ngx_http_strangler_copy_text(p, &to->value, &h[i].value);
+            p = ngx_http_strangler_copy_text(p, &low, &low);
+
+            to->lowcase_key = low.data;
         }
-
-        if (!b->in_file) {
-            continue;
-        }
-
-        n = ngx_read_file(b->file, to->last, size, b->file_pos);
-
-        if (n != (ssize_t) size) {
-            ngx_log_error(NGX_LOG_ALERT, log, 0,
-                          "read only %z of %uz bytes of the request body from "
-                          "\"%V\"", n, size, &b->file->name);
-            return NGX_ERROR;
-        }
-
-        to->last += size;
     }
+}
 
-    return NGX_OK;
+
+/* with an end of string, as nginx has it for values of headers */
+
+static u_char *
+ngx_http_strangler_copy_text(u_char *p, ngx_str_t *to, ngx_str_t *from)
+{
+    u_char  *last;
+
+    last = ngx_cpymem(p, from->data, from->len);
+    *last++ = '\0';
+
+    to->len = from->len;
+    to->data = p;
+
+    return last;
 }
 
 
@@ -368,14 +317,13 @@ ngx_http_strangler_paste(ngx_http_strangler_shadow_t *s, ngx_http_request_t *r)
     r->request_line = copy->line;
     r->request_length = copy->length;
 
-    r->headers_in.content_length_n = copy->content_length;
-    r->headers_in.chunked = copy->chunked;
+    r->headers_in.content_length_n = copy->has_body ? (off_t) copy->size : -1;
     r->headers_in.connection_type = NGX_HTTP_CONNECTION_CLOSE;
 
-    if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
+    if (ngx_list_init(&r->headers_in.headers, r->pool, copy->nheaders + 1,
                       sizeof(ngx_table_elt_t))
         != NGX_OK
-        || ngx_http_strangler_paste_body(copy, r) != NGX_OK
+        || ngx_http_strangler_body_paste(copy, r) != NGX_OK
         || ngx_http_strangler_paste_ctx(s, r) != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -405,23 +353,18 @@ ngx_http_strangler_paste_headers(ngx_http_strangler_copy_t *copy,
     ngx_http_request_t *r)
 {
     ngx_uint_t                  i;
-    ngx_table_elt_t            *h, *from;
+    ngx_table_elt_t            *h;
     ngx_http_header_t          *hh;
     ngx_http_core_srv_conf_t   *cscf;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    from = copy->headers.elts;
+    h = r->headers_in.headers.part.elts;
 
-    for (i = 0; i < copy->headers.nelts; i++) {
+    for (i = 0; i < copy->nheaders; i++, h++) {
 
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return NGX_ERROR;
-        }
-
-        *h = from[i];
+        *h = copy->headers[i];
+        r->headers_in.headers.part.nelts++;
 
         hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash, h->lowcase_key,
                            h->key.len);
@@ -440,50 +383,6 @@ ngx_http_strangler_paste_headers(ngx_http_strangler_copy_t *copy,
         r->srv_conf = copy->cscf->ctx->srv_conf;
         r->loc_conf = copy->cscf->ctx->loc_conf;
     }
-
-    return NGX_OK;
-}
-
-
-/* it has been read already, even if it is none */
-
-static ngx_int_t
-ngx_http_strangler_paste_body(ngx_http_strangler_copy_t *copy,
-    ngx_http_request_t *r)
-{
-    ngx_http_request_body_t  *rb;
-
-    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
-    if (rb == NULL) {
-        return NGX_ERROR;
-    }
-
-    r->request_body = rb;
-
-    if (copy->body == NULL) {
-        return NGX_OK;
-    }
-
-    rb->bufs = ngx_alloc_chain_link(r->pool);
-    if (rb->bufs == NULL) {
-        return NGX_ERROR;
-    }
-
-    rb->buf = ngx_calloc_buf(r->pool);
-    if (rb->buf == NULL) {
-        return NGX_ERROR;
-    }
-
-    rb->buf->start = copy->body->start;
-    rb->buf->pos = copy->body->pos;
-    rb->buf->last = copy->body->last;
-    rb->buf->end = copy->body->end;
-    rb->buf->memory = 1;
-    rb->buf->last_buf = 1;
-
-    rb->bufs->buf = rb->buf;
-    rb->bufs->next = NULL;
-    rb->received = copy->body->last - copy->body->pos;
 
     return NGX_OK;
 }

@@ -48,10 +48,13 @@ ngx_http_strangler_found(ngx_http_strangler_shadow_t *s,
     route = &found->route[s->route];
     shpool = s->split->zone->shpool;
 
+    uri.len = 0;
     uri.data = text;
-    ngx_http_strangler_hide_args(&s->copy.uri, &uri);
-
     mismatched = 0;
+
+    if (d->n) {
+        ngx_http_strangler_hide_args(&s->copy.uri, &uri);
+    }
 
     ngx_shmtx_lock(&shpool->mutex);
 

@@ -399,9 +399,18 @@ ngx_http_strangler_init(ngx_conf_t *cf)
 
     *h = ngx_http_strangler_post_read_handler;
 
-    if (mcf->shadowed) {
-        ngx_http_strangler_capture_init();
+    if (mcf->shadowed == 0) {
+        return NGX_OK;
     }
+
+    ngx_http_strangler_capture_init();
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_strangler_access_handler;
 
     return NGX_OK;
 }

@@ -48,7 +48,9 @@ ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
     ngx_queue_init(&mcf->shadows);
     mcf->nobody = (ngx_socket_t) -1;
 
-    if (mcf->shadowed == 0) {
+    if (mcf->shadowed == 0
+        || ngx_http_strangler_once_init(cycle, mcf) != NGX_OK)
+    {
         return;
     }
 
@@ -274,6 +276,13 @@ ngx_http_strangler_shadow_create(ngx_http_request_t *r,
     split->shadow->running->n++;
     ngx_http_strangler_capture_more();
 
+    if (r->request_body_no_buffering && r->request_body
+        && ngx_http_strangler_body_streamed(s, r->request_body->bufs)
+           != NGX_OK)
+    {
+        s->copy.unkept = 1;
+    }
+
     return NGX_OK;
 }
 
@@ -345,7 +354,8 @@ ngx_http_strangler_client_done(void *data)
     }
 
     if (ngx_http_strangler_copy_client(s, r) != NGX_OK
-        || ngx_http_strangler_copy_request(s, r) != NGX_OK)
+        || ngx_http_strangler_copy_request(s, r) != NGX_OK
+        || ngx_http_strangler_once_keep(s, r) != NGX_OK)
     {
         ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_busy);
         return;
@@ -391,7 +401,9 @@ ngx_http_strangler_usable(ngx_http_strangler_shadow_t *s, ngx_uint_t *why)
 
     ctx = ngx_http_strangler_find_ctx(s->request, s->split);
 
-    if (ctx == NULL || !s->first.complete || !s->first.answered) {
+    if (ctx == NULL || !s->first.complete || !s->first.answered
+        || !ngx_http_strangler_body_whole(s, s->request))
+    {
         return NGX_DECLINED;
     }
 
@@ -495,24 +507,19 @@ ngx_http_strangler_judge_shadow(ngx_http_strangler_shadow_t *s,
     ngx_http_strangler_capture_t *baseline,
     ngx_http_strangler_capture_t *other, ngx_uint_t noise)
 {
-    ngx_uint_t                    arm;
-    ngx_http_strangler_differ_t  *d;
+    ngx_uint_t                   arm;
+    ngx_http_strangler_differ_t  d;
 
-    d = ngx_palloc(s->pool, sizeof(ngx_http_strangler_differ_t));
-    if (d == NULL) {
-        return;
-    }
-
-    d->pool = s->pool;
-    d->conf = s->split->shadow;
-    d->masked = 0;
-    d->len = 0;
-    d->n = 0;
+    d.pool = s->pool;
+    d.conf = s->split->shadow;
+    d.masked = 0;
+    d.len = 0;
+    d.n = 0;
 
     arm = (s->arm == s->split->baseline) ? s->asked : s->arm;
 
-    if (ngx_http_strangler_compare(d, baseline, other) == NGX_OK) {
-        ngx_http_strangler_found(s, d, arm, noise);
+    if (ngx_http_strangler_compare(&d, baseline, other) == NGX_OK) {
+        ngx_http_strangler_found(s, &d, arm, noise);
     }
 }
 

@@ -13,6 +13,8 @@
  *     shadow    chooses requests, starts and ends shadows
  *     capture   keeps what was answered
  *     copy      keeps what was asked, and makes a request of it
+ *     body      the same for the body of the request
+ *     once      leaves out what is not to be done again
  *     detached  a connection that has no client
  *     asked     directives
  */
@@ -83,11 +85,14 @@ typedef struct {
     ngx_str_t                       protocol;
     ngx_str_t                       line;
     ngx_str_t                       server;
-    ngx_array_t                     headers;        /* ngx_table_elt_t */
-    ngx_buf_t                      *body;
-    off_t                           content_length;
+    ngx_uint_t                      nheaders;
+    ngx_table_elt_t                *headers;
+    ngx_chain_t                    *body;
+    ngx_chain_t                    *last;           /* of body */
+    size_t                          size;           /* of body */
     off_t                           length;         /* of all */
-    unsigned                        chunked:1;
+    unsigned                        has_body:1;     /* even if it is empty */
+    unsigned                        streamed:1;     /* taken as it comes */
     unsigned                        unkept:1;       /* its body */
 
     ngx_http_core_srv_conf_t       *cscf;
@@ -108,6 +113,8 @@ typedef struct {
     unsigned                        detached:1;
 
     ngx_http_strangler_copy_t       copy;
+    ngx_http_variable_value_t      *assigned;       /* mcf->assigned of them */
+    ngx_http_handler_pt             content;        /* of its location */
     ngx_http_strangler_capture_t    first;          /* what the client got */
     ngx_http_strangler_capture_t    second;
     ngx_http_strangler_capture_t    third;
@@ -171,11 +178,27 @@ void ngx_http_strangler_capture_less(void);
 
 ngx_int_t ngx_http_strangler_copy_client(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r);
-ngx_int_t ngx_http_strangler_copy_body(ngx_http_strangler_shadow_t *s,
-    ngx_http_request_t *r);
 ngx_int_t ngx_http_strangler_copy_request(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r);
 ngx_int_t ngx_http_strangler_paste(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r);
+
+/* body */
+
+ngx_int_t ngx_http_strangler_body_streamed(ngx_http_strangler_shadow_t *s,
+    ngx_chain_t *in);
+ngx_int_t ngx_http_strangler_body_read(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r);
+ngx_uint_t ngx_http_strangler_body_whole(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_body_paste(ngx_http_strangler_copy_t *copy,
+    ngx_http_request_t *r);
+
+/* once */
+
+ngx_int_t ngx_http_strangler_once_init(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf);
+ngx_int_t ngx_http_strangler_once_keep(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r);
 
 /* detached */

@@ -92,7 +92,7 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
 
 /*
  * A shadow has the arm's balancer to itself: what comes of it counts neither
- * for the arm nor for its breaker.  It leaves nothing behind, either.
+ * for the arm nor for its breaker.
  */
 
 static ngx_int_t
@@ -103,11 +103,6 @@ ngx_http_strangler_ask(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
     uscf = ctx->split->arm[ctx->arm].uscf;
 
     r->upstream->peer.data = NULL;
-    r->upstream->store = 0;
-
-#if (NGX_HTTP_CACHE)
-    r->upstream->cacheable = 0;
-#endif
 
     return uscf->peer.init(r, uscf);
 }

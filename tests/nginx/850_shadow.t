@@ -243,10 +243,34 @@ like((lines('seen', 1))[0], qr{^POST /writes/y\|.*\|5\|abcde$},
 ok(settled('http'), 'done');
 $before = shadow('http');
 request($port, 'POST', '/writes/x', body => 'x' x 70000);
-request($port, 'POST', '/stream/x', body => 'x' x 9000);
-is(shadow('http')->{dropped} - $before->{dropped}, 2,
-    'a body that is too large or not kept');
+stream('y' x 40000, 'y' x 30000);
+ok(wait_for(5,
+    sub { shadow('http')->{dropped} - $before->{dropped} == 2 }),
+    'a body that is too large, read before or passed on as it comes');
 is_deeply([ lines('seen', 0) ], [], 'v2 has seen nothing of it');
+
+stream(map { $_ x 3000 } 'a' .. 'e');
+is((split /\|/, (lines('seen', 1))[0])[7],
+    join('', map { $_ x 3000 } 'a' .. 'e'), 'one passed on as it comes');
+
+
+# a client that sends its body in parts, to an arm that gets it so
+
+sub stream {
+    my (@parts) = @_;
+
+    my $client = Ficus::HTTP->connect($port);
+
+    $client->send("POST /stream/x HTTP/1.1\r\nHost: x\r\nContent-Length: "
+        . length(join '', @parts) . "\r\n\r\n");
+
+    for (@parts) {
+        sleep 0.05;
+        $client->send($_);
+    }
+
+    is($client->receive->{status}, 200, 'answered');
+}
 
 
 # nobody waits for it
