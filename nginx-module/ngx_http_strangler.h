@@ -489,17 +489,6 @@ ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u,
 
 void ngx_http_strangler_sample(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
-    ngx_http_strangler_main_conf_t *mcf);
-void ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf);
-
-/* once */
-
-ngx_int_t ngx_http_strangler_access_handler(ngx_http_request_t *r);
-
-/* capture */
-
-void ngx_http_strangler_capture_init(void);
 
 /* count */
 

@@ -162,6 +162,9 @@ extern const char *const  ngx_http_strangler_drops[];
 
 /* shadow */
 
+void ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
+    ngx_http_strangler_main_conf_t *mcf);
+void ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf);
 ngx_http_strangler_shadow_t *ngx_http_strangler_sampled(
     ngx_http_request_t *r);
 void ngx_http_strangler_shadow_ended(ngx_http_strangler_shadow_t *s);
@@ -171,6 +174,7 @@ ngx_uint_t ngx_http_strangler_in_flight(ngx_http_strangler_split_t *split);
 
 /* capture */
 
+void ngx_http_strangler_capture_init(void);
 void ngx_http_strangler_capture_more(void);
 void ngx_http_strangler_capture_less(void);
 
@@ -196,6 +200,7 @@ ngx_int_t ngx_http_strangler_body_paste(ngx_http_strangler_copy_t *copy,
 
 /* once */
 
+ngx_int_t ngx_http_strangler_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_strangler_once_init(ngx_cycle_t *cycle,
     ngx_http_strangler_main_conf_t *mcf);
 ngx_int_t ngx_http_strangler_once_keep(ngx_http_strangler_shadow_t *s,
