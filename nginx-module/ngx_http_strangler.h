@@ -321,9 +321,7 @@ struct ngx_http_strangler_main_conf_s {
     ngx_uint_t                      guarded;    /* any by strangler_api_guard */
     ngx_array_t                     routes;     /* ngx_str_t; the first: none */
     ngx_uint_t                      bucket_size;    /* of variables */
-    ngx_uid_t                       user;
-    ngx_gid_t                       group;
-    ngx_cycle_t                    *cycle;
+    ngx_core_conf_t                *core;       /* complete after parsing */
     u_char                          code[600];  /* index of a status */
     uint64_t                        fine[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_event_t                     watch;

@@ -173,7 +173,6 @@ ngx_int_t
 ngx_http_strangler_conf_check(ngx_conf_t *cf)
 {
     ngx_uint_t                        i;
-    ngx_core_conf_t                  *ccf;
     ngx_http_core_main_conf_t        *cmcf;
     ngx_http_strangler_split_t      **split;
     ngx_http_strangler_main_conf_t   *mcf;
@@ -201,11 +200,6 @@ ngx_http_strangler_conf_check(ngx_conf_t *cf)
         cmcf->variables_hash_bucket_size = ngx_align(mcf->bucket_size,
                                                      ngx_cacheline_size);
     }
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
-    mcf->user = ccf->user;
-    mcf->group = ccf->group;
 
     return NGX_OK;
 }

@@ -181,7 +181,7 @@ static ngx_int_t
 ngx_http_strangler_open_history(ngx_http_strangler_split_t *split,
     ngx_fd_t *fd, ngx_log_t *log)
 {
-    ngx_uid_t  user;
+    ngx_core_conf_t  *ccf;
 
     *fd = open((char *) split->history_file.data,
                O_RDWR|O_CREAT|O_APPEND|O_CLOEXEC, 0644);
@@ -193,13 +193,11 @@ ngx_http_strangler_open_history(ngx_http_strangler_split_t *split,
         return NGX_ERROR;
     }
 
-    user = split->main->user;
+    ccf = split->main->core;
 
     /* the master's file has to be the worker processes' as well */
 
-    if (geteuid() == 0 && user != (ngx_uid_t) NGX_CONF_UNSET_UINT
-        && fchown(*fd, user, split->main->group) == -1)
-    {
+    if (geteuid() == 0 && fchown(*fd, ccf->user, ccf->group) == -1) {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno, "fchown() \"%V\" failed",
                       &split->history_file);
     }

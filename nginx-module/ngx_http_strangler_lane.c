@@ -23,7 +23,6 @@ ngx_int_t
 ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t arm)
 {
     ngx_uint_t                   n, id;
-    ngx_core_conf_t             *ccf;
     ngx_slab_pool_t             *shpool;
     ngx_http_strangler_sh_t     *sh;
     ngx_http_strangler_lane_t  **lane;
@@ -32,9 +31,7 @@ ngx_http_strangler_add_lanes(ngx_http_strangler_split_t *split, ngx_uint_t arm)
     shpool = split->zone->shpool;
     id = split->arm[arm].id;
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(split->main->cycle->conf_ctx,
-                                           ngx_core_module);
-    n = ccf->worker_processes;
+    n = split->main->core->worker_processes;
     n = ngx_min(ngx_max(n, 1), NGX_HTTP_STRANGLER_LANES);
 
     for (lane = &sh->lane[id]; *lane && n; lane = &(*lane)->next) {

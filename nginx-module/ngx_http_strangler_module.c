@@ -218,7 +218,8 @@ ngx_http_strangler_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    mcf->cycle = cf->cycle;
+    mcf->core = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                                 ngx_core_module);
 
     if (ngx_array_init(&mcf->splits, cf->pool, 4,
                        sizeof(ngx_http_strangler_split_t *))

@@ -102,9 +102,9 @@ static ngx_int_t
 ngx_http_strangler_check_dir(ngx_http_strangler_split_t *split,
     ngx_log_t *log)
 {
-    ngx_uid_t         user;
     ngx_uint_t        level;
     ngx_file_info_t   fi;
+    ngx_core_conf_t  *ccf;
 
     if (access((char *) split->state_dir.data, R_OK|W_OK|X_OK) == -1
         || ngx_file_info(split->state_dir.data, &fi) == NGX_FILE_ERROR)
@@ -118,13 +118,12 @@ ngx_http_strangler_check_dir(ngx_http_strangler_split_t *split,
         return ngx_test_config ? NGX_OK : NGX_ERROR;
     }
 
-    user = split->main->user;
+    ccf = split->main->core;
 
-    if (geteuid() != 0 || user == (ngx_uid_t) NGX_CONF_UNSET_UINT || user == 0
-        || (fi.st_uid == user && (fi.st_mode & S_IRWXU) == S_IRWXU)
+    if (geteuid() != 0 || ccf->user == 0
+        || (fi.st_uid == ccf->user && (fi.st_mode & S_IRWXU) == S_IRWXU)
         || (fi.st_mode & S_IRWXO) == S_IRWXO
-        || (fi.st_gid == split->main->group
-            && (fi.st_mode & S_IRWXG) == S_IRWXG))
+        || (fi.st_gid == ccf->group && (fi.st_mode & S_IRWXG) == S_IRWXG))
     {
         return NGX_OK;
     }
@@ -281,6 +280,13 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
     ngx_http_strangler_configured(split, &weights);
 
     share = ngx_http_strangler_settle_shadow(split, table);
+    last = 0;
+
+    /* it becomes the worker processes' file, too, if it was another user's */
+
+    if (split->state_file.len) {
+        last = ngx_http_strangler_history_end(split, split->chain, log);
+    }
 
     if (split->sh->word == 0) {
 
@@ -292,10 +298,7 @@ ngx_http_strangler_settle_table(ngx_http_strangler_split_t *split,
             generation = 1;
         }
 
-        if (split->state_file.len) {
-            last = ngx_http_strangler_history_end(split, split->chain, log);
-            generation = ngx_max(generation, last + 1);
-        }
+        generation = ngx_max(generation, last + 1);
 
         ngx_memset(table->slot, NGX_HTTP_STRANGLER_NONE,
                    NGX_HTTP_STRANGLER_SLOTS);

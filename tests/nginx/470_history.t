@@ -259,4 +259,33 @@ is(Ficus::HTTP::get($t->port(1), '/readyz')->{json}{checks}{'state users'}, 'ok'
     'readyz again');
 is(chain(), verified()->{hash}, 'whole at the end');
 
+# worker processes have another user than the master, who is named last or not
+# at all
+
+SKIP: {
+    skip 'not root', 4 if $> != 0;
+
+    chmod 0755, $t->dir;
+    chmod 0777, $t->dir . '/state';
+    (my $other = $conf) =~ s/%%GLOBALS%%//;
+
+    for my $user ('user nobody nogroup;', '') {
+        $nginx->stop;
+        $nginx->conf(<<'EOC' . $other . $user);
+load_module %%MODULE%%;
+daemon off;
+pid %%DIR%%/nginx.pid;
+error_log %%DIR%%/logs/nginx-error.log info;
+env LD_PRELOAD;
+env ASAN_OPTIONS;
+env UBSAN_OPTIONS;
+events { worker_connections 512; }
+EOC
+        chown 0, 0, $file;
+        $nginx->start;
+        is($users->p(35)->{status}, 200, 'as nobody: a change');
+        is(verified()->{verified}, 1, 'is in the history');
+    }
+}
+
 $t->done;
