@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_strangler_ledger.h"
+#include "ngx_http_strangler_shadow.h"
 
 
 static void *ngx_http_strangler_create_main_conf(ngx_conf_t *cf);

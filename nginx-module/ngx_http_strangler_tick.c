@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_strangler_ledger.h"
+#include "ngx_http_strangler_shadow.h"
 
 
 #define NGX_HTTP_STRANGLER_TICK  100
