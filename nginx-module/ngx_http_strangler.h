@@ -212,8 +212,27 @@ typedef struct {
 } ngx_http_strangler_ledger_conf_t;
 
 
-typedef struct ngx_http_strangler_shadow_conf_s
-    ngx_http_strangler_shadow_conf_t;
+/* times are ngx_msec_t, which is as wide */
+
+typedef struct {
+    ngx_uint_t                      share;          /* per 10000 */
+    ngx_uint_t                      methods;        /* as nginx has them */
+    ngx_uint_t                      in_flight;
+    ngx_uint_t                      body;           /* bytes */
+    ngx_uint_t                      noise;          /* one in so many */
+    ngx_uint_t                      timeout;
+    ngx_http_strangler_running_t   *running;        /* of this process */
+
+    ngx_array_t                     ignore;         /* ngx_str_t: */
+    ngx_array_t                     headers;
+    ngx_array_t                     mask;
+    ngx_uint_t                      examples;
+    ngx_uint_t                      relative;       /* per 10000 */
+    ngx_uint_t                      absolute;
+    unsigned                        diff:1;         /* was given */
+} ngx_http_strangler_shadow_conf_t;
+
+
 typedef struct ngx_http_strangler_copies_s  ngx_http_strangler_copies_t;
 
 
@@ -368,141 +387,25 @@ extern const ngx_str_t   ngx_http_strangler_state_names[];
 extern const uint64_t    ngx_http_strangler_bounds[];
 
 
-/* conf */
+/* by name */
 
-char *ngx_http_strangler_conf_split(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_key(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_arm(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_override(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_generation_header(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-char *ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
-    ngx_http_strangler_value_t *value);
-char *ngx_http_strangler_conf_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_rescue(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_setting(ngx_conf_t *cf, void *conf,
-    const ngx_http_strangler_setting_t *settings, ngx_str_t *value);
-char *ngx_http_strangler_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_diff(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_shadow_methods(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_strangler_conf_check(ngx_conf_t *cf);
-ngx_uint_t *ngx_http_strangler_keepalive(ngx_conf_t *cf,
-    ngx_http_upstream_srv_conf_t *us);
 ngx_uint_t ngx_http_strangler_is_name(ngx_str_t *name, size_t max);
 ngx_int_t ngx_http_strangler_find_arm(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);
 
-/* location */
+/* the copy of a process */
 
-char *ngx_http_strangler_conf_api(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_api_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_api_token_file(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-char *ngx_http_strangler_conf_api_guard(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_strangler_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* request */
-
-ngx_http_strangler_ctx_t *ngx_http_strangler_find_ctx(ngx_http_request_t *r,
-    ngx_http_strangler_split_t *split);
-ngx_http_strangler_ctx_t *ngx_http_strangler_add_ctx(ngx_http_request_t *r,
-    ngx_http_strangler_split_t *split);
-void ngx_http_strangler_keep_ctx(ngx_http_strangler_ctx_t *ctx);
-ngx_int_t ngx_http_strangler_post_read_handler(ngx_http_request_t *r);
-ngx_str_t *ngx_http_strangler_stripped(ngx_http_request_t *r, ngx_str_t *name);
-ngx_str_t *ngx_http_strangler_header(ngx_http_request_t *r, char *lowcase,
-    size_t len);
-
-/* route */
-
-ngx_http_strangler_ctx_t *ngx_http_strangler_decide(ngx_http_request_t *r,
-    ngx_http_strangler_split_t *split);
-void ngx_http_strangler_visit_late(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_visit_other(ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_refresh(ngx_http_strangler_split_t *split);
 void ngx_http_strangler_effect(ngx_http_strangler_split_t *split);
+
+/* times */
+
+uint64_t ngx_http_strangler_fine(ngx_uint_t n);
+uint64_t ngx_http_strangler_now(void);
 
 /* routes */
 
 uint64_t ngx_http_strangler_fnv(uint64_t hash, const void *data, size_t len);
-
-/* upstream */
-
-ngx_int_t ngx_http_strangler_init_upstream(ngx_conf_t *cf,
-    ngx_http_upstream_srv_conf_t *us);
-ngx_int_t ngx_http_strangler_init_peer(ngx_http_request_t *r,
-    ngx_http_upstream_srv_conf_t *us);
-ngx_http_strangler_ctx_t *ngx_http_strangler_upstream_ctx(
-    ngx_http_request_t *r);
-
-/* rescue */
-
-void ngx_http_strangler_rescue_init(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_rescue_next(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx, ngx_uint_t stale);
-ngx_uint_t ngx_http_strangler_rescue_busy(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-ngx_uint_t ngx_http_strangler_rescue_allowed(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-ngx_uint_t ngx_http_strangler_is_wish(ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_rescue_tick(ngx_http_strangler_split_t *split);
-ngx_int_t ngx_http_strangler_mark(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_remark(ngx_http_request_t *r, ngx_uint_t on);
-
-/* replay */
-
-ngx_uint_t ngx_http_strangler_replay(ngx_http_request_t *r);
-ngx_uint_t ngx_http_strangler_may_repeat(ngx_uint_t replay, ngx_uint_t late);
-ngx_http_upstream_conf_t *ngx_http_strangler_copy(
-    ngx_http_strangler_split_t *split, ngx_http_upstream_conf_t *location,
-    ngx_uint_t replay);
-ngx_http_upstream_conf_t *ngx_http_strangler_copied(ngx_http_upstream_t *u);
-ngx_uint_t ngx_http_strangler_was_sent(ngx_http_upstream_t *u);
-void ngx_http_strangler_check_kept(ngx_http_request_t *r,
-    ngx_peer_connection_t *pc);
-ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx);
-
-/* shadow */
-
-void ngx_http_strangler_sample(ngx_http_request_t *r,
-    ngx_http_strangler_ctx_t *ctx);
-
-/* count */
-
-void ngx_http_strangler_served(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_failed(ngx_http_upstream_t *u,
-    ngx_http_strangler_ctx_t *ctx);
-void ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx);
-ngx_uint_t ngx_http_strangler_is_late(ngx_http_upstream_t *u);
-uint64_t ngx_http_strangler_fine(ngx_uint_t n);
-uint64_t ngx_http_strangler_now(void);
-
-/* vars */
-
-ngx_int_t ngx_http_strangler_add_variables(ngx_conf_t *cf,
-    ngx_http_strangler_split_t *split);
 
 /* zone */
 
@@ -598,13 +501,6 @@ void ngx_http_strangler_look(ngx_http_strangler_split_t *split,
     ngx_log_t *log);
 void ngx_http_strangler_watch(ngx_cycle_t *cycle,
     ngx_http_strangler_main_conf_t *mcf);
-
-/* handlers */
-
-ngx_int_t ngx_http_strangler_api_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_strangler_metrics_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_strangler_ready_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_strangler_guard_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_HTTP_STRANGLER_H_INCLUDED */

@@ -255,5 +255,12 @@ void ngx_http_strangler_metric_diff(ngx_http_strangler_split_t *split,
 
 ngx_int_t ngx_http_strangler_change(ngx_http_strangler_call_t *call);
 
+/* handlers */
+
+ngx_int_t ngx_http_strangler_api_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_ready_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_strangler_guard_handler(ngx_http_request_t *r);
+
 
 #endif /* NGX_HTTP_STRANGLER_API_H_INCLUDED */

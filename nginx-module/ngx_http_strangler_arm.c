@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_conf.h"
 
 
 static char *ngx_http_strangler_conf_arm_name(ngx_conf_t *cf,

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_strangler_shadow.h"
+#include "ngx_http_strangler_conf.h"
 
 
 #define NGX_HTTP_STRANGLER_RULES  64

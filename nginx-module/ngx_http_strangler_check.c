@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_strangler_ledger.h"
+#include "ngx_http_strangler_request.h"
+#include "ngx_http_strangler_conf.h"
 
 
 static ngx_int_t ngx_http_strangler_check_weights(

@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_conf.h"
+#include "ngx_http_strangler_request.h"
 
 
 typedef struct {

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_request.h"
 
 
 #define NGX_HTTP_STRANGLER_NO_HEADER  ((ngx_msec_t) -1)

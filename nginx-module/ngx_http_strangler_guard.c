@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_request.h"
 
 
 static ngx_int_t ngx_http_strangler_check_host(ngx_http_request_t *r);

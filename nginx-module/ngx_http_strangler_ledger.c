@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_conf.h"
 #include "ngx_http_strangler_ledger.h"
 
 

@@ -7,7 +7,8 @@
 /* The directives that make a location answer itself. */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_conf.h"
+#include "ngx_http_strangler_api.h"
 
 
 #define NGX_HTTP_STRANGLER_TOKEN_MAX  4096

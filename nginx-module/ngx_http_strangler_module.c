@@ -6,6 +6,8 @@
 
 #include "ngx_http_strangler_ledger.h"
 #include "ngx_http_strangler_shadow.h"
+#include "ngx_http_strangler_api.h"
+#include "ngx_http_strangler_conf.h"
 
 
 static void *ngx_http_strangler_create_main_conf(ngx_conf_t *cf);

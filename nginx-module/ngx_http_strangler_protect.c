@@ -7,7 +7,7 @@
 /* The directives that keep users from a failing arm. */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_conf.h"
 
 
 static ngx_uint_t ngx_http_strangler_conf_failure(ngx_str_t *value);

@@ -12,7 +12,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_request.h"
 
 
 #define NGX_HTTP_STRANGLER_RESCUE_WINDOW  10000

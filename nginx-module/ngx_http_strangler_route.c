@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_strangler_ledger.h"
+#include "ngx_http_strangler_request.h"
 
 
 static void ngx_http_strangler_visit(ngx_http_strangler_ctx_t *ctx,

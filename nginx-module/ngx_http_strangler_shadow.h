@@ -24,7 +24,7 @@
 #define NGX_HTTP_STRANGLER_SHADOW_H_INCLUDED
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_request.h"
 #include <ngx_md5.h>
 
 
@@ -32,27 +32,6 @@
 #define NGX_HTTP_STRANGLER_HEADERS      8
 #define NGX_HTTP_STRANGLER_HEADER_LEN   256
 #define NGX_HTTP_STRANGLER_DIFFS        32
-
-
-/* times are ngx_msec_t, which is as wide */
-
-struct ngx_http_strangler_shadow_conf_s {
-    ngx_uint_t                      share;          /* per 10000 */
-    ngx_uint_t                      methods;        /* as nginx has them */
-    ngx_uint_t                      in_flight;
-    ngx_uint_t                      body;           /* bytes */
-    ngx_uint_t                      noise;          /* one in so many */
-    ngx_uint_t                      timeout;
-    ngx_http_strangler_running_t   *running;        /* of this process */
-
-    ngx_array_t                     ignore;         /* ngx_str_t: */
-    ngx_array_t                     headers;
-    ngx_array_t                     mask;
-    ngx_uint_t                      examples;
-    ngx_uint_t                      relative;       /* per 10000 */
-    ngx_uint_t                      absolute;
-    unsigned                        diff:1;         /* was given */
-};
 
 
 /*

@@ -11,7 +11,6 @@
 
 
 #include "ngx_http_strangler_files.h"
-#include "ngx_http_strangler_shadow.h"
 #include "ngx_http_strangler_ledger.h"
 #include <ngx_md5.h>
 

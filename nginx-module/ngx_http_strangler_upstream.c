@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_request.h"
 
 
 static ngx_int_t ngx_http_strangler_ask(ngx_http_request_t *r,

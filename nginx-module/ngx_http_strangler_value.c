@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_strangler.h"
+#include "ngx_http_strangler_conf.h"
 
 
 static ngx_int_t ngx_http_strangler_conf_override_value(ngx_conf_t *cf,

@@ -5,10 +5,13 @@
 # Checks who includes whom.  In shared/ a module includes modules of its own
 # level or below, and never in a circle; workers and tools include what they
 # like of shared/ but never each other, though workers/domain/, which is what
-# workers share, may be included by all of them; nginx-module/ includes neither;
-# common/ is for everybody and includes nothing but its own.
+# workers share, may be included by all of them; nginx-module/ includes neither,
+# and in it what keeps the state of a split knows nothing of requests, these
+# nothing of the API and of directives; common/ is for everybody and includes
+# nothing but its own.
 #
-# A new module of shared/ gets its level here.
+# A new module of shared/ gets its level here, as does a file of nginx-module/
+# that is not to include everything.
 
 set -eu
 
@@ -23,6 +26,20 @@ levels() {
 5 fig_event fig_digest fig_problem fig_rules fig_fcgi fig_route
 6 fig_source fig_repair fig_dead fig_outbox fig_consumer fig_resource
 7 fig_app
+END
+}
+
+# 1: no request, nothing shared; 2: state; 3: requests; 4: API; 5: directives
+module_levels() {
+    cat << END
+1 table.h sha256.h sha256.c evidence.h evidence.c
+2 shm.h strangler.h files.h ledger.h ramp.h zone.c lane.c window.c breaker.c
+2 start.c state.c file.c history.c watch.c ramp.c step.c down.c mismatch.c
+2 routes.c ledger_file.c ledger_save.c task.c
+3 request.h shadow.h request.c route.c upstream.c rescue.c replay.c count.c
+3 vars.c shadow.c capture.c copy.c detached.c compare.c compare_json.c found.c
+4 api.h
+5 conf.h
 END
 }
 
@@ -42,7 +59,7 @@ trap 'rm -f "$graph"' EXIT
 commons=$(sh "$here/files.sh" 'common/*.h' | sed 's,.*/,,' | tr '\n' ' ')
 
 rc=0
-{ levels; echo; includes; } \
+{ levels; module_levels | sed 's/^/module /'; echo; includes; } \
 | awk -v graph="$graph" -v commons=" $commons" '
 
 # The module that a file belongs to: fig_store_sqlite.c is of fig_store.
@@ -89,6 +106,15 @@ function shared(    from, to) {
     }
 }
 
+# nginx-module/ngx_http_strangler_zone.c is zone.c, ngx_http_strangler.h is
+# strangler.h
+
+function short(path) {
+    sub(/.*\//, "", path)
+    sub(/^ngx_http_(strangler_)?/, "", path)
+    return path
+}
+
 # The worker or tool that a file belongs to: workers/users_v1.c and what is in
 # workers/users_v1/ are of users_v1.
 
@@ -125,6 +151,14 @@ $0 == "" && !table {
     next
 }
 
+$1 == "module" && !table {
+    for (i = 3; i <= NF; i++) {
+        layer[$i] = $2
+    }
+
+    next
+}
+
 !table {
     for (i = 2; i <= NF; i++) {
         level[$i] = $1
@@ -154,6 +188,12 @@ $0 == "" && !table {
     } else if (file ~ /^nginx-module\//) {
         if (name !~ /^ngx_http_strangler[a-z0-9_]*\.h$/) {
             say("nginx-module/ must not include \"" name "\"")
+
+        } else if (short(file) in layer \
+                   && layer[short(name)] > layer[short(file)])
+        {
+            say("level " layer[short(file)] " must not include \"" name \
+                "\" (level " layer[short(name)] ")")
         }
 
     } else if (name == "config.h") {

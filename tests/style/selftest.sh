@@ -236,6 +236,9 @@ echo '#include "../users_v1/main.h"' | c_file workers/orders/main.c
 finds layers "a worker or tool must not"
 edit nginx-module/ngx_http_strangler_module.c '5s/.*/#include "fig_log.h"/'
 finds layers "nginx-module/ must not include"
+echo '#include "ngx_http_strangler_api.h"' \
+    | c_file nginx-module/ngx_http_strangler_zone.c
+finds layers "level 2 must not include"
 edit common/rfc8259.h 's/^int /#include "fig_log.h"\n&/'
 finds layers "common/ must not include"
 
