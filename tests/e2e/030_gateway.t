@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 
-use Ficus::HTTP ();
+use Ficus::HTTP qw(parallel);
 use Ficus::Run qw(wait_for);
 use Ficus::System;
 
@@ -103,6 +103,28 @@ for (
     problem($s->admin($method, $path, $method eq 'POST' ? (body => '') : ()),
         $status, $slug, $allow, "admin port: $method $path");
 }
+
+
+# Who sends half of something is cut off, on both ports.
+
+my $half = "${host}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+my @halves = (
+    [ $s->port, 'GET / HT' ],
+    [ $s->port, "POST /api/users HTTP/1.1\r\n$half" ],
+    [ $s->admin_port, 'GET / HT' ],
+    [ $s->admin_port, "PUT /api/v1/splits/users/p HTTP/1.1\r\n$half" ],
+);
+
+my @ends = parallel(scalar @halves, sub {
+    my ($to, $bytes) = @{$halves[$_[0]]};
+    my $c = Ficus::HTTP->connect($to);
+
+    $c->send($bytes);
+
+    return $c->receive->{error};
+});
+
+is(join('', @ends), "closed early\n" x @halves, 'half a request is cut off');
 
 
 # What is there
