@@ -64,14 +64,16 @@ http {
         location = /may {
             internal;
             proxy_pass_request_body off;
+            proxy_set_header Connection "";
             proxy_set_header Content-Length "";
             proxy_set_header Do-v1 $http_may;
             proxy_pass http://users;
         }
         location /mirrored {
             mirror /mirror;
-            proxy_set_header Do-v1 "";
-            proxy_pass http://v1;
+            proxy_set_header Connection "";
+            proxy_set_header Do-v2 "";
+            proxy_pass http://v2;
         }
         location = /mirror { internal; proxy_pass http://users; }
         location /page { ssi on; default_type text/html; root %%DIR%%; }
@@ -215,14 +217,15 @@ is(get($port, '/asks', 'Do-v2' => 'status=403')->{status}, 403,
     'auth_request: no is no failure');
 
 
-# mirror: once the request is answered
+# mirror; as long as the client is there
 
 sub mirrored {
     my ($method, $do) = @_;
 
+    my $c = Ficus::HTTP->connect($port);
     my ($before, $failed) = (rescued(), failed());
 
-    is(request($port, $method, '/mirrored', body => $body,
+    is($c->ask($method, '/mirrored', body => $body,
         headers => [ 'Do-v2' => $do ])->{status}, 200, "mirror: $method $do");
     wait_for(5, sub { failed() > $failed });
     wait_for($method eq 'PUT' ? 5 : 0.3, sub { rescued() > $before });
@@ -242,8 +245,8 @@ for my $do (qw(status=503 close)) {
     is("$is->{method} $is->{uri} $is->{sha1}", 'PUT /mirror '
         . sha1_hex($body), 'mirror: with its body');
     is(mirrored('POST', $do), 0, "mirror: POST is not");
-    is(get($t->port(2), '/', Do => 'previous')->{json}{uri}, '/mirrored',
-        'mirror: nobody else was asked');
+    is(get($t->port(2), '/', Do => 'previous')->{json}{uri}, '/',
+        'mirror: the baseline was not asked');
 }
 
 
