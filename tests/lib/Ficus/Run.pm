@@ -270,6 +270,7 @@ sub _reap {
 
     if (!defined $p->{status} && waitpid($p->{pid}, WNOHANG) == $p->{pid}) {
         $p->{status} = $?;
+        $p->{gone} = !group($p->{pid});
     }
 
     return defined $p->{status};
@@ -342,10 +343,11 @@ sub done {
         }
     }
 
-    # the members of a group may take a moment after their leader
+    # the members of a group may take a moment after their leader; the number of
+    # a group that has gone is given again
     my @left = grep {
-        my $pid = $self->{processes}{$_}{pid};
-        !wait_for(3, sub { !group($pid) });
+        my $p = $self->{processes}{$_};
+        !$p->{gone} && !wait_for(3, sub { !group($p->{pid}) });
     } sort keys %{$self->{processes}};
 
     is("@left", '', 'all processes ended');
