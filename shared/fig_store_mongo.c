@@ -21,6 +21,9 @@
 /* us between two tries to find the schema */
 #define MONGO_AGAIN  1000000
 
+/* us for each ms of a socket's timeout: a quarter of it */
+#define MONGO_PART   250
+
 
 static fig_status_t mongo_open(const fig_store_conf_t *conf,
     const char *where, const fig_collection_t *const *collections,
@@ -326,6 +329,10 @@ mongo_connect(fig_mongo_t *store, const fig_store_conf_t *conf)
         return FIG_ERROR;
     }
 
+    store->again = MONGO_PART * (uint64_t)
+                   mongoc_uri_get_option_as_int32(uri,
+                                                  MONGOC_URI_SOCKETTIMEOUTMS,
+                                                  0);
     store->pool = mongoc_client_pool_new_with_error(uri, &error);
     mongoc_uri_destroy(uri);
 

@@ -76,6 +76,8 @@ typedef struct {
     atomic_bool                made;           /* the schema was read */
     pthread_mutex_t            making;         /* who has it tries that */
     uint64_t                   next;           /* us: not before */
+    uint64_t                   again;          /* us: how soon an answer must
+                                                  be lost to be asked after */
     atomic_bool                away;           /* that it is was logged */
     mongoc_client_pool_t      *pool;
     fig_mongo_later_t          later;

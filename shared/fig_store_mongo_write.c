@@ -31,9 +31,8 @@
 #define WRITE_CHANGES  32
 #define WRITE_BYTES    8388608
 
-/* after a lost answer: how soon it has to be lost, and how often we ask */
+/* how often we ask after a lost answer */
 
-#define WRITE_AGAIN    500000      /* us */
 #define WRITE_ROUNDS   7
 #define WRITE_PAUSE    2000U       /* us, twice as long each time */
 
@@ -171,8 +170,8 @@ write_run(fig_mongo_group_t *group)
     for (round = 0; round < WRITE_ROUNDS && write_open(group); round++) {
         status = write_round(group, round);
 
-        if (status == FIG_UNKNOWN && fig_clock_us() - start < WRITE_AGAIN
-            && !group->doubt)
+        if (status == FIG_UNKNOWN && !group->doubt
+            && fig_clock_us() - start < group->store->again)
         {
             group->doubt = true;
             status = FIG_OK;

@@ -163,7 +163,8 @@ mongo_uri_through(const char *uri, const char *address)
     hosts = mongo_hosts(uri);
     rest = hosts + strcspn(hosts, "/?");
 
-    made = mongo_format("%.*s%s%s%sdirectConnection=true&retryWrites=false",
+    made = mongo_format("%.*s%s%s%sdirectConnection=true&retryWrites=false"
+                        "&socketTimeoutMS=20000",
                         (int) (hosts - uri), uri, address, *rest ? rest : "/",
                         strchr(rest, '?') ? "&" : "?");
 

@@ -60,8 +60,9 @@ const char *mongo_shared_uri(void);
 
 /*
  * URIs, from malloc().  uri: with this database in it.  through: by way of a
- * proxy of its first host, which has to be the primary, and with no retries of
- * the driver's own.  host: the first.  as: with this user and password.
+ * proxy of its first host, which has to be the primary, with no retries of the
+ * driver's own, and with time for a machine that has other things to do.
+ * host: the first.  as: with this user and password.
  */
 
 char *mongo_uri(const char *uri, const char *database);
