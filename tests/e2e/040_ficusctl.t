@@ -41,7 +41,8 @@ my $all = $out;
 ctl(0, 'status', 'users');
 is($out, $all, 'one split');
 ctl(1, 'status', 'nobody');
-like($err, qr/^ficusctl: refused with 404: ./, 'an unknown split');
+like($err, qr/^ficusctl: refused with 404: there is no split of this name; ficusctl status lists them$/,
+    'an unknown split');
 is($out, '', 'is no output');
 ctl(1, 'status', 'a/b?c');
 like($err, qr/404/, 'a name is no path');
@@ -100,7 +101,8 @@ ctl(2, 'p', 'users', '5', '6');
 my $generation = split_now()->{generation};
 
 ctl(1, '--if-match', $generation - 1, 'p', 'users', '50');
-like($err, qr/refused with 412/, 'a stale generation');
+like($err, qr/refused with 412: .*; ficusctl status shows it/,
+    'a stale generation');
 ctl(0, "--if-match=$generation", 'p', 'users', '50');
 is(weights(), '50 50', 'the right one');
 
@@ -162,6 +164,10 @@ $ENV{FICUS_ADMIN_URL} = 'http://127.0.0.1:1';
 ctl(3, 'status');
 like($err, qr,^ficusctl: http://127\.0\.0\.1:1 can't be reached: ., ,
     'nobody there');
+like($err, qr/^  does nginx run there\? --url=URL names another/m,
+    'what to do about it');
+ctl(1, '--url=http://127.0.0.1:' . $s->port, 'status');
+like($err, qr/404: .*; is this the admin port\?$/, 'that of clients');
 ctl(3, '--url=ftp://127.0.0.1', 'status');
 ctl(3, '--url=http://127.0.0.1:' . $s->nats_port, 'p', 'users', '1');
 
@@ -204,7 +210,8 @@ EOC
 
 my $other = '--url=http://127.0.0.1:' . $s->run->port(4);
 ctl(1, $other, 'p', 'users', '20');
-like($err, qr/refused with 401/, 'where one is needed: none');
+like($err, qr/refused with 401: .*; --token-file=FILE sends it$/,
+    'where one is needed: none');
 ctl(0, $other, '--token-file', $s->dir . '/token', 'p', 'users', '20');
 ctl(0, $other, 'status');
 like($out, qr/ 20\.00 /, 'it was taken');

@@ -157,7 +157,7 @@ says('fail', 'history users', 'a gap$');
 says('warn', 'users-v1', 'bus: is not connected$');
 says('fail', 'users-v2', 'store: cannot be read$');
 says('ok', 'orders', '\S');
-says('warn', 'sync', 'differs at 2026-11-21T10:00:00Z$');
+says('warn', 'sync', 'differs, compared at 2026-11-21T10:00:00Z$');
 says('warn', 'dead letters', '2; ficusctl dlq list');
 says('warn', 'lag', '99 of 100 events were brought in within 5 s$');
 like($out, qr/^3 failed, [67] to look at$/m, 'the sum');

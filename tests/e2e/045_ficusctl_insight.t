@@ -57,6 +57,13 @@ my $diff = encode_json({
               ] },
         ] } ] }) =~ s/'/\\'/gr =~ s/\$/\${dollar}/gr;
 
+my $arms = join "\n", map { "arm a-long-arm-name$_=users_v1 weight=$_;" } 1 .. 8;
+my $many = join "\n", map {
+    "upstream split$_ { strangler zone=many:2m; arm v1=users_v1; arm v2=dead "
+        . "weight=0; }" } 1 .. 9;
+
+$arms =~ s/weight=8/baseline/;
+
 my $nginx = Ficus::Nginx->new($t, <<"EOC")->start;
 %%GLOBALS%%
 http {
@@ -71,6 +78,9 @@ http {
         arm v1=users_v1 weight=40 baseline;
         arm v2=dead;
     }
+
+    upstream eight { strangler zone=many:2m; $arms }
+    $many
 
     upstream users_v1 { server 127.0.0.1:%%PORT_2%%; }
     upstream dead { server 127.0.0.1:%%PORT_5%%; }
@@ -100,6 +110,18 @@ http {
     }
 }
 EOC
+
+
+# long names
+
+ctl(0, 'status', 'eight');
+my @arms = grep { /a-long-arm/ } split /\n/, $out;
+is(join(' ', map { length } @arms), join(' ', (80) x 8),
+    'columns that stand, in 80 columns');
+like($out, qr/^  a-long-arm-name8 \(baseline\) +72\.00  #/m, 'whole names');
+ctl(0, 'history', 'eight');
+like($out, qr/a-long-arm-name8=72\n {15}configuration: configuration$/m,
+    'who and why have a line of their own');
 
 
 # ledger
@@ -175,18 +197,9 @@ like($out, qr/^  set to 60\.00 %, breaker open: \d tries in a row failed$/m,
 like($out, qr/^  ramp rolled-back, step 1 of 3, .*$/m, 'and what of the ramp');
 
 SKIP: {
-    skip 'script(1) is missing', 4 if !-x '/usr/bin/script';
+    skip 'script(1) is missing', 7 if !-x '/usr/bin/script';
 
-    my $pid = $t->spawn('watch', env => { TERM => 'xterm',
-            LC_ALL => 'C.UTF-8' },
-        command => [ 'script', '-qfc', 'stty cols 80; exec '
-            . Ficus::System->program('ficusctl') . ' watch users',
-            '/dev/null' ]);
-
-    ok(wait_for(10, sub { $t->log('watch.log') =~ /\e\[\d+A/ }),
-        'watch draws again');
-
-    my $screen = $t->log('watch.log') =~ s/\e\[[?\d;]*[a-zA-Z]//gr;
+    my $screen = watch(qr/breaker open/, 'users');
 
     like($screen, qr/set to \d+\.00 %, breaker open: \d tries/, 'the breaker');
     like($screen, qr/ramp rolled-back, step 1 of 3/, 'the ramp');
@@ -194,8 +207,36 @@ SKIP: {
     is(scalar(grep { length > 80 } split /[\r\n]+/, $screen), 0,
         'in 80 columns');
 
-    kill 'INT', children($pid);
-    $t->forget('watch');
+    # what leaves the screen at its top cannot be drawn over
+    my $frame = (split /\e\[J/, watch(qr/more/))[1];
+
+    like($frame, qr/^  and \d more; "ficusctl watch SPLIT" shows one/m,
+        'many splits: as many as fit');
+    cmp_ok($frame =~ tr/\n//, '<', 24, 'in 24 rows');
 }
 
 $t->done;
+
+
+# What watch draws on a terminal of 24 rows, at least twice.
+
+sub watch {
+    my ($regex, @args) = @_;
+
+    my $pid = $t->spawn('watch', env => { TERM => 'xterm',
+            LC_ALL => 'C.UTF-8' },
+        command => [ 'script', '-qfc', 'stty cols 80 rows 24; exec '
+            . Ficus::System->program('ficusctl') . " watch @args",
+            '/dev/null' ]);
+
+    ok(wait_for(10, sub { $t->log('watch.log') =~ /\e\[\d+A.*$regex.*\e\[J/s }),
+        'watch draws again');
+
+    my $screen = $t->log('watch.log') =~ s/\e\[(?!J)[?\d;]*[a-zA-Z]//gr;
+
+    kill 'INT', children($pid);
+    $t->forget('watch');
+    $t->write('logs/watch.log', '');
+
+    return $screen;
+}

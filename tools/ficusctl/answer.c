@@ -6,12 +6,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl.h"
 
 
 static void ctl_problem(const ctl_answer_t *answer);
-static const char *ctl_hint(long status);
+static const char *ctl_hint(long status, const char *detail);
 
 
 /* shows what there is */
@@ -66,10 +67,12 @@ static void
 ctl_problem(const ctl_answer_t *answer)
 {
     size_t        i;
+    const char   *detail;
     json_object  *errors, *error, *value;
 
-    ctl_error("refused with %ld: %s%s", answer->status,
-              ctl_get_text(answer->json, "detail"), ctl_hint(answer->status));
+    detail = ctl_get_text(answer->json, "detail");
+    ctl_error("refused with %ld: %s%s", answer->status, detail,
+              ctl_hint(answer->status, detail));
 
     errors = ctl_get_array(answer->json, "errors");
 
@@ -91,12 +94,18 @@ ctl_problem(const ctl_answer_t *answer)
 /* what to do about it, where that is always the same */
 
 static const char *
-ctl_hint(long status)
+ctl_hint(long status, const char *detail)
 {
     switch (status) {
 
     case 401:
         return "; --token-file=FILE sends it";
+
+    case 404:
+        return strncmp(detail, "there is no split", 17) == 0
+               ? "; ficusctl status lists them"
+               : strncmp(detail, "there is nothing", 16) == 0
+               ? "; is this the admin port?" : "";
 
     case 412:
         return "; ficusctl status shows it, history who has made it";

@@ -123,9 +123,10 @@ ctl_doctor_sync(ctl_doctor_t *doctor, const char *name)
                   || strcmp(result, "repaired") == 0) ? CTL_WELL
                  : strcmp(result, "failed") == 0 ? CTL_FAIL : CTL_WARN;
 
-        ctl_doctor_say(doctor, health, "sync", "%s%s at %s",
-                       result, ctl_get_text(last, "error"),
-                       ctl_get_text(last, "at"));
+        ctl_doctor_say(doctor, health, "sync", "%s%s%s, compared at %s",
+                       strcmp(result, "level") == 0 ? "in step" : result,
+                       ctl_get_text(last, "error")[0] != '\0' ? ": " : "",
+                       ctl_get_text(last, "error"), ctl_get_text(last, "at"));
     }
 
     ctl_answer_clear(&answer);
