@@ -14,6 +14,18 @@
 
 #define RUN_WHOLE  3000      /* ms */
 
+/* database: without its .db, or in MongoDB's URI */
+
+#define RUN_WORKER(worker, database)                                          \
+    { .name = worker,                                                         \
+      .command = run_worker_command,                                          \
+      .ready = run_worker_ready,                                              \
+      .level = 1,                                                             \
+      .data = database,                                                       \
+      .stop = SIGTERM,                                                        \
+      .death = SIGKILL,                                                       \
+      .patience = 11000 }
+
 
 static void run_nats_command(const run_conf_t *conf,
     const run_service_t *service, run_command_t *command);
@@ -34,9 +46,8 @@ static void run_arg(run_command_t *command, const char *fmt, ...)
 /*
  * Level 0 is started and ready before the others are started; the highest
  * level is stopped first, so that each ends before what it needs.  nginx's
- * master ends its worker
- * processes when it gets a signal that it can handle; the others may die at
- * once, as their data take no harm.
+ * master ends its worker processes when it gets a signal that it can handle;
+ * the others may die at once, as their data take no harm.
  */
 
 run_service_t  run_services[] = {
@@ -49,32 +60,9 @@ run_service_t  run_services[] = {
       .death = SIGKILL,
       .patience = 3000 },
 
-    { .name = "users-v1",
-      .command = run_worker_command,
-      .ready = run_worker_ready,
-      .level = 1,
-      .data = "users",
-      .stop = SIGTERM,
-      .death = SIGKILL,
-      .patience = 11000 },
-
-    { .name = "users-v2",
-      .command = run_worker_command,
-      .ready = run_worker_ready,
-      .level = 1,
-      .data = "users",
-      .stop = SIGTERM,
-      .death = SIGKILL,
-      .patience = 11000 },
-
-    { .name = "orders",
-      .command = run_worker_command,
-      .ready = run_worker_ready,
-      .level = 1,
-      .data = "orders",
-      .stop = SIGTERM,
-      .death = SIGKILL,
-      .patience = 11000 },
+    RUN_WORKER("users-v1", "users"),
+    RUN_WORKER("users-v2", "users"),
+    RUN_WORKER("orders", "orders"),
 
     { .name = "nginx",
       .command = run_nginx_command,

@@ -24,7 +24,6 @@
 #include "fig_store.h"
 
 
-#define CTL_DATABASES  2
 #define CTL_RAISE_MAX  1000000
 
 
@@ -50,11 +49,6 @@ static void ctl_print(const ctl_options_t *options, json_object *list,
 static void ctl_show_backup(const ctl_options_t *options, json_object *list);
 static void ctl_show_restore(const ctl_options_t *options, json_object *list);
 static double ctl_now(void);
-
-
-/* NAME.db, and the collection in it whose documents are the service's own */
-
-static const char *const  ctl_names[CTL_DATABASES] = { "users", "orders" };
 
 
 int

@@ -91,6 +91,17 @@ typedef struct {
 } ctl_command_t;
 
 
+/* the services that there are */
+
+#define CTL_WORKERS    3
+#define CTL_DATABASES  2
+
+
+extern const char *const      ctl_workers[CTL_WORKERS];
+
+/* NAME.db, and the collection in it whose documents are the service's own */
+extern const char *const      ctl_names[CTL_DATABASES];
+
 extern const ctl_command_t    ctl_commands[];           /* ends with no name */
 extern const ctl_extra_row_t  ctl_extras[CTL_EXTRAS];
 

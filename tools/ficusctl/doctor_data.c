@@ -32,6 +32,7 @@ static void ctl_doctor_disk(ctl_doctor_t *doctor, const char *data);
 void
 ctl_doctor_data(ctl_doctor_t *doctor)
 {
+    size_t        i;
     const char   *data;
     struct stat   st;
 
@@ -49,8 +50,10 @@ ctl_doctor_data(ctl_doctor_t *doctor)
 
     fig_log_init("ficusctl", FIG_LOG_WARN, FIG_LOG_TEXT);
 
-    ctl_doctor_database(doctor, data, "users");
-    ctl_doctor_database(doctor, data, "orders");
+    for (i = 0; i < CTL_DATABASES; i++) {
+        ctl_doctor_database(doctor, data, ctl_names[i]);
+    }
+
     ctl_doctor_disk(doctor, data);
 }
 

@@ -27,9 +27,6 @@ static double ctl_quantile(const char *text, const char *name, double q,
     double *count);
 
 
-static const char *const  ctl_workers[] = { "users-v1", "users-v2", "orders" };
-
-
 /* a gateway before other services has none of these */
 
 void
@@ -37,7 +34,7 @@ ctl_doctor_workers(ctl_doctor_t *doctor)
 {
     size_t  i;
 
-    for (i = 0; i < sizeof(ctl_workers) / sizeof(ctl_workers[0]); i++) {
+    for (i = 0; i < CTL_WORKERS; i++) {
         if (ctl_doctor_worker(doctor, ctl_workers[i])
             && strcmp(ctl_workers[i], doctor->options->worker) == 0)
         {
