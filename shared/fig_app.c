@@ -79,6 +79,7 @@ fig_main(const fig_worker_t *worker, int argc, char **argv)
 
     free(app.data);
     free(app.conf);
+    fig_config_free();
 
     return status;
 }

@@ -61,8 +61,7 @@ fig_status_t fig_config_load(const fig_setting_t *settings, const char *name,
 
 
 /*
- * Frees the strings of all that was loaded.  A program that uses them until it
- * ends has no need to.
+ * Frees the strings of all that was loaded.
  */
 
 void fig_config_free(void);
