@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_strangler_read_all(ngx_fd_t fd, u_char *text,
 static ngx_int_t ngx_http_strangler_write_temp(
     ngx_http_strangler_split_t *split, u_char *text, size_t len,
     ngx_log_t *log);
+static void ngx_http_strangler_put_back(ngx_http_strangler_split_t *split,
+    u_char *text, size_t len, ngx_log_t *log);
 
 
 /*
@@ -198,6 +200,16 @@ ngx_int_t
 ngx_http_strangler_write(ngx_http_strangler_split_t *split, ngx_fd_t dir,
     u_char *text, size_t len, ngx_log_t *log)
 {
+    u_char  old[NGX_HTTP_STRANGLER_FILE_MAX];
+    size_t  old_len;
+
+    if (ngx_http_strangler_read_text(&split->state_file, "state file", old,
+                                     &old_len, log)
+        != NGX_OK)
+    {
+        old_len = 0;
+    }
+
     if (ngx_http_strangler_write_temp(split, text, len, log) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -215,6 +227,7 @@ ngx_http_strangler_write(ngx_http_strangler_split_t *split, ngx_fd_t dir,
     if (fsync(dir) == -1) {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
                       "fsync() \"%V\" failed", &split->state_dir);
+        ngx_http_strangler_put_back(split, old, old_len, log);
         return NGX_ERROR;
     }
 
@@ -288,6 +301,35 @@ failed:
     (void) ngx_delete_file(split->temp_file.data);
 
     return NGX_ERROR;
+}
+
+
+/* nobody may find a change there that was answered with a failure */
+
+static void
+ngx_http_strangler_put_back(ngx_http_strangler_split_t *split, u_char *text,
+    size_t len, ngx_log_t *log)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *file;
+
+    file = &split->state_file;
+
+    if (len == 0) {
+        rc = ngx_delete_file(file->data);
+
+    } else {
+        rc = ngx_http_strangler_write_temp(split, text, len, log);
+
+        if (rc == NGX_OK) {
+            rc = ngx_rename_file(split->temp_file.data, file->data);
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "state file \"%V\" has a change that was not made", file);
+    }
 }
 
 

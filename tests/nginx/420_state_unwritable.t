@@ -21,6 +21,8 @@ my $t = Ficus::Run->new(allow => [ qr/state/ ]);
 my $nginx = Ficus::Nginx->new($t, <<'EOC');
 
 %%GLOBALS%%
+env KILL_AT;
+env KILL_DIR;
 worker_processes 2;
 
 http {
@@ -43,8 +45,13 @@ http {
 EOC
 
 my $dir = $t->dir . '/state';
+my $preload = $t->shared_object("$FindBin::Bin/kill_at.c")
+    // plan(skip_all => 'no C compiler');
 
 mkdir $dir;
+$ENV{KILL_DIR} = $dir;
+$ENV{KILL_AT} = $t->dir . '/step';
+$nginx->preload($preload);
 $nginx->start;
 
 my $users = Ficus::Split->new($t->port(1), 'users');
@@ -88,6 +95,21 @@ sub works {
     is(get($t->port(1), '/readyz')->{json}{status}, 'ok', "$name: ready");
 }
 
+
+# a disk that breaks while it is written to; nginx looks at the file each second
+
+for my $step (qw(sx dx)) {
+    my $before = $users->state;
+
+    $t->write('step', $step);
+    is($users->p(20)->{status}, 500, "$step: 500");
+    is_deeply($users->state, $before, "$step: nothing has changed");
+    sleep 2;
+    is_deeply($users->state, $before, "$step: nor does it afterwards");
+    $nginx->restart;
+    is($users->configured, 'v1=50 v2=50', "$step: nor with a restart");
+    is($users->p(50)->{status}, 200, "$step: the next change");
+}
 
 rename $dir, "$dir.away" or die $!;
 fails('directory gone');

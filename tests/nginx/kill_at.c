@@ -13,13 +13,14 @@
  * before its write(), b after half of it, c before and C after fsync().  Only
  * what lies in KILL_DIR counts.  The file is removed before the end, so that
  * the step is taken once.  With a digit behind the letter the disk is so many
- * seconds slow there instead.
+ * seconds slow there instead; fsync() fails with an x behind s, d or c.
  */
 
 
 #define _GNU_SOURCE
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -91,6 +92,7 @@ fsync(int fd)
 {
     int          rc, directory, history;
     int          (*next)(int);
+    char         step, text[2];
     struct stat  st;
 
     *(void **) &next = dlsym(RTLD_NEXT, "fsync");
@@ -99,7 +101,15 @@ fsync(int fd)
 
     history = kill_history(fd);
 
-    kill_at(directory ? 'd' : history ? 'c' : 's');
+    step = directory ? 'd' : history ? 'c' : 's';
+
+    if (kill_read(text) && text[0] == step && text[1] == 'x') {
+        unlink(getenv("KILL_AT"));
+        errno = EIO;
+        return -1;
+    }
+
+    kill_at(step);
     rc = next(fd);
     kill_at(directory ? 'D' : history ? 'C' : 'S');
 
