@@ -40,6 +40,10 @@
 #define NGX_HTTP_STRANGLER_KEYS         8
 #define NGX_HTTP_STRANGLER_FNV_BASIS    0xcbf29ce484222325
 
+#define NGX_HTTP_STRANGLER_SAFE                                               \
+    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS|NGX_HTTP_TRACE               \
+     |NGX_HTTP_PROPFIND)
+
 /* what nginx does not repeat once it was sent */
 
 #define NGX_HTTP_STRANGLER_NON_IDEMPOTENT                                     \

@@ -207,14 +207,15 @@ ngx_http_strangler_is_cut(ngx_http_upstream_t *u)
     ngx_connection_t  *c;
     ngx_event_pipe_t  *p;
 
-    p = u->pipe;
-    c = u->peer.connection;
-
     if (u->buffering) {
+        p = u->pipe;
+
         return p
                && (p->upstream_error
                    || (p->upstream_eof && !p->upstream_done && p->length > 0));
     }
+
+    c = u->peer.connection;
 
     return !u->upgrade
            && (ngx_http_strangler_is_late(u)

@@ -14,10 +14,6 @@
 #include "ngx_http_strangler_request.h"
 
 
-#define NGX_HTTP_STRANGLER_SAFE                                               \
-    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS|NGX_HTTP_TRACE               \
-     |NGX_HTTP_PROPFIND)
-
 #define NGX_HTTP_STRANGLER_STATUSES                                           \
     (NGX_HTTP_UPSTREAM_FT_HTTP_500|NGX_HTTP_UPSTREAM_FT_HTTP_502              \
      |NGX_HTTP_UPSTREAM_FT_HTTP_503|NGX_HTTP_UPSTREAM_FT_HTTP_504             \
@@ -199,14 +195,10 @@ ngx_http_strangler_was_sent(ngx_http_upstream_t *u)
  */
 
 void
-ngx_http_strangler_check_kept(ngx_http_request_t *r, ngx_peer_connection_t *pc)
+ngx_http_strangler_check_kept(ngx_peer_connection_t *pc)
 {
     u_char   byte;
     ssize_t  n;
-
-    if (r->method & NGX_HTTP_STRANGLER_SAFE) {
-        return;
-    }
 
     n = recv(pc->connection->fd, &byte, 1, MSG_PEEK);
 

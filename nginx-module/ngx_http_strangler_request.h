@@ -71,8 +71,7 @@ ngx_http_upstream_conf_t *ngx_http_strangler_copy(
     ngx_uint_t replay);
 ngx_http_upstream_conf_t *ngx_http_strangler_copied(ngx_http_upstream_t *u);
 ngx_uint_t ngx_http_strangler_was_sent(ngx_http_upstream_t *u);
-void ngx_http_strangler_check_kept(ngx_http_request_t *r,
-    ngx_peer_connection_t *pc);
+void ngx_http_strangler_check_kept(ngx_peer_connection_t *pc);
 ngx_uint_t ngx_http_strangler_is_stale(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx);
 

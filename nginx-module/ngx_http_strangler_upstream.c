@@ -289,8 +289,10 @@ ngx_http_strangler_get_peer(ngx_peer_connection_t *pc, void *data)
 
     rc = ctx->peer->get(pc, ctx->data);
 
-    if (rc == NGX_DONE) {
-        ngx_http_strangler_check_kept(ctx->request, pc);
+    if (rc == NGX_DONE
+        && !(ctx->request->method & NGX_HTTP_STRANGLER_SAFE))
+    {
+        ngx_http_strangler_check_kept(pc);
     }
 
     if (rc == NGX_BUSY || rc == NGX_ERROR) {
