@@ -53,7 +53,8 @@ typedef struct {
     uint64_t     ref;                     /* the caller's own, to 2^63-1 */
     fig_str_t    keys[FIG_STORE_KEYS];    /* absent: not in that index */
     fig_str_t    body;                    /* any UTF-8; JSON by custom */
-    fig_str_t    changed;                 /* the union since it was published */
+    fig_str_t    changed;                 /* the union since it was published,
+                                             absent when it is */
     bool         deleted;
     bool         pending;
 } fig_doc_t;
@@ -156,10 +157,10 @@ void fig_store_write_later(fig_store_t *store, const fig_op_t *ops, size_t n);
 
 
 /*
- * A document, in the arena, tombstone or not.  FIG_DECLINED: there is no row,
- * or cannot be one of that id.  FIG_NOMEM: the arena is too small.  FIG_BUSY:
- * the server was not got in time.  Reading never waits for a writer; it sees
- * all that was durable before.
+ * A document, in the arena, tombstone or not; what was absent is absent.
+ * FIG_DECLINED: there is no row, or cannot be one of that id.  FIG_NOMEM: the
+ * arena is too small.  FIG_BUSY: the server was not got in time.  Reading never
+ * waits for a writer; it sees all that was durable before.
  */
 
 fig_status_t fig_store_get(fig_store_t *store,

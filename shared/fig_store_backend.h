@@ -7,6 +7,12 @@
 /*
  * What a backend of fig_store provides; for shared/fig_store*.c only.  The
  * functions mean what those of fig_store.h with the same name mean.
+ *
+ * What they are given was checked by fig_store.c, and is filled in: collections
+ * are those of open, ids, versions, keys and limits within their bounds, no
+ * default is left in conf and query; where is what stands behind the scheme and
+ * its colon.  write sets the status of each op, and key with FIG_TAKEN; when it
+ * returns anything but FIG_OK, fig_store.c sets all of them.
  */
 
 

@@ -31,7 +31,9 @@ const backend_t  backends[] = {
     { "mongodb", 1, mongo_create, mongo_drop_all, mongo_raise }
 };
 
-int  nbackends = 1;
+/* without MongoDB, which stands last */
+
+int  nbackends = sizeof(backends) / sizeof(backends[0]) - 1;
 
 
 const fig_collection_t  users = {
