@@ -107,6 +107,9 @@ await page.route('**/*', (route) => route.abort());
 await text('.status', /Stale since \d\d:\d\d:\d\d/, 'no answer is stale');
 await text('#live', /No answer: stale since/, 'which is announced');
 ok(await page.locator('body.stale').count() === 1, 'and seen');
+await text('.shares .title', /Was well at \d\d:\d\d:\d\d/,
+    'what nobody sees is not called well');
+await text('#splits', /3, not live/, '... nor are all of them');
 await wait(6000);
 ok(!(await page.locator('.status').innerText()).includes('down'),
     'which is not said of the services, of which nothing is known');
@@ -188,6 +191,11 @@ is(await phone.evaluate(() => [...document.querySelectorAll(
     cell.getBoundingClientRect().right <= innerWidth
     && getComputedStyle(cell, '::before').content.length > 2).length), 7,
 'a phone: each cell is in sight, and says what it is');
+ok(await phone.locator('#splits [aria-current]').evaluate((node) => {
+    const { left, right } = node.getBoundingClientRect();
+
+    return left >= 0 && right <= innerWidth;
+}), 'a phone: the split that is shown is in sight in the list');
 is(await phone.getByRole('columnheader', { name: 'Way back' }).count(), 1,
     'a phone: it is a table nevertheless');
 await close(phone);

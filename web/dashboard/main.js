@@ -20,6 +20,7 @@ const FAST = 1000;              // ms
 const SLOW = 5000;
 
 let drawing = 0;
+let shown = null;               // name of the split that was drawn last
 
 
 async function pollSplits() {
@@ -71,6 +72,18 @@ function drawNow() {
     put('splits', splitList(split));
     put('split', splitPage(split));
     document.body.classList.toggle('stale', !model.live.ok);
+    showCurrent(split?.name);
+}
+
+
+// In a long list, which is a strip on a phone.
+
+function showCurrent(name) {
+    if (name && name !== shown) {
+        shown = name;
+        document.querySelector('#splits [aria-current]')?.scrollIntoView({
+            block: 'nearest', inline: 'center' });
+    }
 }
 
 

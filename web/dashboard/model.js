@@ -95,8 +95,17 @@ export function seenSinceChange(split) {
 
 
 // Whether a split is well: { level, text }; the worst that is true of it.
+// Nothing is well that nobody can see.
 
 export function health(split) {
+    const state = judge(split);
+
+    return model.live.ok || state.level !== 'ok' ? state
+        : { level: 'idle', text: `Was well at ${format.clock(model.live.at)}` };
+}
+
+
+function judge(split) {
     const seen = seenOf(split);
 
     return brokenArm(split) ?? failingArm(seen, BAD_ERRORS, 'bad')

@@ -53,7 +53,8 @@ function targets(split) {
 
     return split.arms.map(({ name }) => field(`${name} to`, {
         name: `to ${name}`, type: 'number', min: 0, max: 100, step: 0.01,
-        required: true, value: name === first.name ? 100 : 0 }));
+        required: true, value: name === first.name ? 100 : 0,
+        autofocus: name === split.arms[0].name }));
 }
 
 

@@ -42,7 +42,8 @@ function row(split, route) {
         count(route.rescued),
         route.compared ? `${count(route.mismatched)} of `
             + count(route.compared) : '–',
-        route.last_baseline ? when(route.last_baseline) : 'never',
+        route.last_baseline ? el('time', { datetime: route.last_baseline },
+            when(route.last_baseline)) : 'never',
     ] };
 }
 

@@ -41,8 +41,8 @@ function summary(all) {
     const wrong = all.filter(({ state }) => RANKS[state.level] < 2).length;
 
     return el('p', { class: 'hint' }, wrong
-        ? `${wrong} of ${all.length} not well` : `${all.length}, none in`
-            + ' trouble');
+        ? `${wrong} of ${all.length} not well`
+        : `${all.length}, ${model.live.ok ? 'none in trouble' : 'not live'}`);
 }
 
 

@@ -60,7 +60,7 @@ function nothing() {
             el('p', {}, `Asked since ${clock(model.live.since)}: `,
                 model.live.error, '. The page goes on asking by itself.'),
             el('p', {}, 'Does nginx run there? ', el('code', {},
-                'ficusctl doctor'), ' looks at everything, also on the'
-                + ' machine of the gateway alone.'))
+                'ficusctl doctor'), ', typed on its machine, looks at'
+                + ' everything.'))
         : el('p', {}, 'Asking the gateway …');
 }
