@@ -43,6 +43,7 @@ http {
     server {
         listen 127.0.0.1:%%PORT_0%%;
         location / { proxy_pass http://users; }
+        location = /generation { return 200 $strangler_users_generation; }
     }
 
     %%ADMIN%%
@@ -91,6 +92,14 @@ for my $step (
             $nginx->kill;
             $nginx->start;
         }
+
+        # those who live look at the file, nobody has to ask for a change
+
+        my ($written) = $t->read('state/users.state') =~ /^record (\d+)/m;
+
+        ok(wait_for(5, sub {
+            get($t->port(0), '/generation')->{body} == $written;
+        }), "$name, $how: requests go by the file");
 
         my $after = $users->state;
         my $now = $after->{arms}[0]{configured};
