@@ -280,13 +280,20 @@ ngx_http_strangler_metric_diff(ngx_http_strangler_split_t *split,
     ngx_uint_t                   i;
     ngx_http_strangler_entry_t  *entry;
     ngx_http_strangler_field_t  *field;
+    ngx_http_strangler_found_t  *found;
 
     if (split->shadow == NULL) {
         return;
     }
 
+    found = ngx_http_strangler_found_now(split, out->pool);
+    if (found == NULL) {
+        out->failed = 1;
+        return;
+    }
+
     for (i = 0; i < NGX_HTTP_STRANGLER_FIELDS; i++) {
-        field = &split->sh->shadows->found.field[i];
+        field = &found->field[i];
 
         if (field->len == 0) {
             continue;

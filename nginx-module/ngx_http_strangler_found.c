@@ -157,13 +157,20 @@ ngx_http_strangler_keep_example(ngx_http_strangler_shadow_t *s,
     example = ngx_http_strangler_place_example(found, field - found->field,
                                                s->split->shadow->examples);
 
+    /* free, until all of it is there */
+
+    example->number = 0;
+    ngx_memory_barrier();
+
     example->at = (uint64_t) ngx_time();
-    example->number = ++found->examples;
     example->field = field - found->field;
     example->baseline = x->baseline;
     example->other = x->other;
     example->uri_len = (u_char) uri->len;
     ngx_memcpy(example->uri, uri->data, uri->len);
+
+    ngx_memory_barrier();
+    example->number = ++found->examples;
 }
 
 
@@ -284,9 +291,15 @@ ngx_http_strangler_noise_due(ngx_http_strangler_split_t *split,
 }
 
 
+/*
+ * Examples first, since they have the number of their field, and the last
+ * field first, since the first free one is where others are not looked for.
+ */
+
 void
 ngx_http_strangler_forget(ngx_http_strangler_split_t *split)
 {
+    ngx_uint_t                   i;
     ngx_slab_pool_t             *shpool;
     ngx_http_strangler_found_t  *found;
 
@@ -294,6 +307,17 @@ ngx_http_strangler_forget(ngx_http_strangler_split_t *split)
     shpool = split->zone->shpool;
 
     ngx_shmtx_lock(&shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_STRANGLER_EXAMPLES; i++) {
+        found->example[i].number = 0;
+    }
+
+    ngx_memory_barrier();
+
+    for (i = NGX_HTTP_STRANGLER_FIELDS; i--; /* void */ ) {
+        found->field[i].len = 0;
+        ngx_memory_barrier();
+    }
 
     ngx_memzero(found, sizeof(ngx_http_strangler_found_t));
     found->since = (uint64_t) ngx_time();
