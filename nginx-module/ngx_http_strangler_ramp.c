@@ -143,24 +143,22 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
         verdict = ngx_http_strangler_wait_on;
     }
 
+    /* a step has failed, here or in another process */
+
     if ((ngx_msec_int_t) (ngx_current_msec - p->retry) < 0) {
-        return;
+        ngx_http_strangler_say(&why, "the state cannot be written at this "
+                               "moment");
+        verdict = ngx_http_strangler_wait_on;
     }
 
     p->verdict = verdict;
     p->why_len = (u_char) why.len;
     ngx_memcpy(p->why, why.text, why.len);
 
-    if (verdict == ngx_http_strangler_wait_on) {
-        return;
-    }
-
-    if (ngx_http_strangler_step_start(split, verdict, &why) != NGX_OK) {
+    if (verdict != ngx_http_strangler_wait_on
+        && ngx_http_strangler_step_start(split, verdict, &why) != NGX_OK)
+    {
         p->retry = ngx_current_msec + NGX_HTTP_STRANGLER_STEP_RETRY;
-        p->verdict = ngx_http_strangler_wait_on;
-        p->why_len = (u_char) (ngx_sprintf(p->why, "the state cannot be "
-                                           "written at this moment")
-                               - p->why);
     }
 }
 

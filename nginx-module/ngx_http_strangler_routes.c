@@ -221,19 +221,24 @@ ngx_http_strangler_place_of(ngx_http_strangler_split_t *split, ngx_str_t *name)
     for (i = 0; i < NGX_HTTP_STRANGLER_OTHER; i++) {
         entry = &split->sh->ledger[i];
 
-        if (ngx_atomic_cmp_set(&entry->hash, 0, hash)) {
+        if (!ngx_atomic_cmp_set(&entry->hash, 0, hash)
+            && entry->hash != hash)
+        {
+            continue;
+        }
+
+        /* ours, or of a process that may have died before it could say so */
+
+        if (entry->len == 0) {
             ngx_memcpy(entry->name, name->data, name->len);
             entry->since = (ngx_atomic_uint_t) ngx_time();
 
             ngx_memory_barrier();
 
             entry->len = name->len;
-            break;
         }
 
-        if (entry->hash == hash) {
-            break;
-        }
+        break;
     }
 
     return i;

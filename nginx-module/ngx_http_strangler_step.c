@@ -277,12 +277,10 @@ ngx_http_strangler_step_done(ngx_event_t *ev)
 static void
 ngx_http_strangler_step_end(ngx_http_strangler_job_t *job)
 {
-    ngx_int_t                       rc;
-    ngx_http_strangler_split_t     *split;
-    ngx_http_strangler_progress_t  *p;
+    ngx_int_t                    rc;
+    ngx_http_strangler_split_t  *split;
 
     split = job->split;
-    p = &split->sh->progress;
     rc = job->written;
 
     if (rc == NGX_OK) {
@@ -298,11 +296,8 @@ ngx_http_strangler_step_end(ngx_http_strangler_job_t *job)
                       "split \"%V\": the ramp could not make a step, the "
                       "weights stay as they are", &split->name);
 
-        p->verdict = ngx_http_strangler_wait_on;
-        p->why_len = (u_char) (ngx_sprintf(p->why, "the state cannot be "
-                                           "written at this moment")
-                               - p->why);
-        p->retry = ngx_current_msec + NGX_HTTP_STRANGLER_STEP_RETRY;
+        split->sh->progress.retry = ngx_current_msec
+                                    + NGX_HTTP_STRANGLER_STEP_RETRY;
     }
 
     split->stepping = 0;
