@@ -7,6 +7,23 @@
 /*
  * What lies in shared memory.  Worker processes of an old and of a new
  * configuration use it at the same time, so arms are numbered by their names.
+ *
+ * A comment before fields says how they may be used; tests/locks looks at each
+ * access.  Fields of a type that has such comments go by those.
+ *
+ *     fixed      written by the master, before a worker process can see it
+ *     locked     read and written with the mutex of the zone
+ *     guarded    written with the mutex, read without
+ *     published  written with the mutex, and not while it is valid; who has
+ *                read it looks at the word again
+ *     atomic     changed by atomic operations alone, read without
+ *     word       stored as a whole by anybody; the last one counts
+ *     held       written by the process that is the holder
+ *     claimed    written by whose hash was put before it atomically
+ *
+ * A process may be killed before any store and in the middle of one that has
+ * several words; then the master unlocks its mutex.  What it leaves is as good
+ * as what was there, or nobody looks at it.
  */
 
 
@@ -159,7 +176,10 @@ typedef struct {
 /* what an arm was chosen for on one route; last is in Unix seconds */
 
 typedef struct {
+    /* atomic */
     ngx_atomic_t                    requests[ngx_http_strangler_decided_n];
+
+    /* word */
     ngx_atomic_t                    last;
 } ngx_http_strangler_visits_t;
 
@@ -174,11 +194,14 @@ typedef struct {
 typedef struct ngx_http_strangler_lane_s  ngx_http_strangler_lane_t;
 
 struct ngx_http_strangler_lane_s {
+    /* atomic */
     ngx_atomic_t                    failures;
     ngx_atomic_t                    nsec;
     ngx_atomic_t                    bound[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_atomic_t                    code[NGX_HTTP_STRANGLER_CODES];
     ngx_atomic_t                    rescued;
+
+    /* fixed */
     ngx_http_strangler_lane_t      *next;
     ngx_http_strangler_visits_t     visits[NGX_HTTP_STRANGLER_ROUTES];
     ngx_atomic_t                    padding[10];
@@ -188,6 +211,7 @@ struct ngx_http_strangler_lane_s {
 /* the same on one route in earlier runs, as the file has it */
 
 typedef struct {
+    /* fixed */
     ngx_atomic_uint_t               requests;
     ngx_atomic_uint_t               pinned;
     ngx_atomic_uint_t               last;
@@ -202,13 +226,18 @@ typedef struct {
  */
 
 typedef struct {
+    /* atomic */
     ngx_atomic_t                    hash;       /* 0: free */
+
+    /* claimed */
     ngx_atomic_t                    len;
+    ngx_atomic_t                    since;      /* Unix seconds */
     u_char                          name[NGX_HTTP_STRANGLER_ROUTE_LEN];
+
+    /* atomic */
     ngx_atomic_t                    rescued;
     ngx_atomic_t                    compared;
     ngx_atomic_t                    mismatched;
-    ngx_atomic_t                    since;      /* Unix seconds */
 } ngx_http_strangler_entry_t;
 
 
@@ -223,6 +252,7 @@ typedef struct {
 /* these counters at one time; at is 0 while the row is being written */
 
 typedef struct {
+    /* word */
     ngx_atomic_t                    at;
     ngx_atomic_t                    a;
     ngx_atomic_t                    b;
@@ -232,6 +262,7 @@ typedef struct {
 /* the last rows, written in turn by one process, read by all */
 
 typedef struct {
+    /* word */
     ngx_atomic_t                    head;
     ngx_http_strangler_row_t        row[NGX_HTTP_STRANGLER_WINDOW];
 } ngx_http_strangler_window_t;
@@ -244,6 +275,7 @@ typedef struct {
  */
 
 typedef struct {
+    /* held */
     ngx_http_strangler_tries_t      start;
     ngx_http_strangler_tries_t      step;
     ngx_http_strangler_tries_t      seen;
@@ -263,12 +295,15 @@ typedef struct {
  */
 
 typedef struct {
+    /* word */
+    ngx_atomic_t                    retry;
+
+    /* held */
     ngx_atomic_t                    holder;
     ngx_atomic_t                    held;       /* since, ms */
     ngx_atomic_uint_t               id;
     ngx_atomic_uint_t               generation;
     ngx_atomic_uint_t               due;        /* ms, monotonic */
-    ngx_atomic_uint_t               retry;
     ngx_atomic_uint_t               verdict;
     u_char                          why_len;
     u_char                          why[NGX_HTTP_STRANGLER_REASON_LEN];
@@ -283,11 +318,14 @@ typedef struct {
  */
 
 typedef struct {
+    /* atomic */
     ngx_atomic_t                    word;
+    ngx_atomic_t                    opened;         /* times, ever */
+
+    /* word */
     ngx_atomic_t                    in_a_row;
     ngx_atomic_t                    sent;           /* probes */
     ngx_atomic_t                    passed;
-    ngx_atomic_t                    opened;         /* times, ever */
     ngx_atomic_t                    cause_failed;   /* seen when it opened */
     ngx_atomic_t                    cause_total;
     ngx_http_strangler_row_t        base;           /* count from here on */
@@ -316,7 +354,10 @@ typedef enum {
  */
 
 typedef struct {
+    /* atomic */
     ngx_atomic_t                    pid;
+
+    /* word */
     ngx_atomic_t                    n;
 } ngx_http_strangler_running_t;
 
@@ -371,13 +412,16 @@ typedef struct {
 } ngx_http_strangler_compared_t;
 
 
-/* what comparing has found since then; changes under the mutex of the zone */
+/* what comparing has found since then */
 
 typedef struct {
+    /* guarded */
+    ngx_http_strangler_compared_t   route[NGX_HTTP_STRANGLER_ROUTES];
+
+    /* locked */
     uint64_t                        since;      /* Unix seconds */
     uint64_t                        examples;   /* ever kept */
     ngx_uint_t                      lost;       /* no place for a field */
-    ngx_http_strangler_compared_t   route[NGX_HTTP_STRANGLER_ROUTES];
     ngx_http_strangler_field_t      field[NGX_HTTP_STRANGLER_FIELDS];
     ngx_http_strangler_example_t    example[NGX_HTTP_STRANGLER_EXAMPLES];
 } ngx_http_strangler_found_t;
@@ -386,6 +430,7 @@ typedef struct {
 /* of a split with strangler_shadow; only requests that are chosen come here */
 
 typedef struct {
+    /* atomic */
     ngx_atomic_t                    started;
     ngx_atomic_t                    compared;
     ngx_atomic_t                    mismatched;
@@ -409,43 +454,62 @@ typedef struct {
 typedef struct ngx_http_strangler_sh_s  ngx_http_strangler_sh_t;
 
 struct ngx_http_strangler_sh_s {
+    /* guarded */
     ngx_atomic_t                    word;
+
+    /* atomic */
     ngx_atomic_t                    effect;     /* changes with a breaker */
+
+    /* fixed */
     ngx_http_strangler_sh_t        *next;
     size_t                          name_len;
     u_char                          name[NGX_HTTP_STRANGLER_SPLIT_LEN];
+
+    /* atomic */
     ngx_atomic_t                    tick;       /* the last one, ms */
+
+    /* word */
     ngx_atomic_t                    write_failed;
     ngx_atomic_t                    history_failed;
     u_char                          padding0[128];
 
+    /* atomic */
     ngx_atomic_t                    keyless;
     u_char                          padding1[128];
 
+    /* atomic */
     ngx_atomic_t                    overrides_ignored;
     ngx_atomic_t                    rescues;        /* that were begun */
-    ngx_atomic_t                    rescue_out;     /* of budget */
-    ngx_atomic_t                    rescue_spent;   /* not begun for that */
+    ngx_atomic_t                    rescue_spent;   /* not, for the budget */
     ngx_atomic_t                    rescue_unsafe;
+
+    /* word */
+    ngx_atomic_t                    rescue_out;     /* of budget */
     ngx_http_strangler_window_t     rescue_window;
     u_char                          padding2[128];
 
+    /* guarded */
     ngx_atomic_t                    nnames;
     ngx_http_strangler_name_t       arm[NGX_HTTP_STRANGLER_NAMES];
+
+    /* fixed */
     ngx_http_strangler_lane_t      *lane[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_breaker_t   *breaker[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_watch_t     *watch[NGX_HTTP_STRANGLER_NAMES];
     ngx_http_strangler_shadows_t   *shadows;
     ngx_http_strangler_past_t      *past[NGX_HTTP_STRANGLER_NAMES];
-    ngx_http_strangler_progress_t   progress;
-
     ngx_atomic_t                    since;      /* of the ledger */
     ngx_atomic_t                    writer;     /* of its file: made, ms */
+
+    /* word */
     ngx_atomic_t                    saved;      /* ms, monotonic */
     ngx_atomic_t                    saved_requests;
     ngx_atomic_t                    save_failed;
+
+    ngx_http_strangler_progress_t   progress;
     ngx_http_strangler_entry_t      ledger[NGX_HTTP_STRANGLER_ROUTES];
 
+    /* published */
     ngx_http_strangler_table_t      table[2];
 };
 

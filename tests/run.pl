@@ -4,7 +4,7 @@
 #
 # Runs the tests and the gates.  Usage: run.pl [PART]...
 #
-# Parts: build, unit, nginx, e2e, web, fuzz, sim, chaos, gates, or the name of
+# Parts: build, unit, nginx, e2e, web, fuzz, sim, locks, chaos, gates, or the name of
 # one gate (style, layers, ...); all of them when none is named.  A part that fails
 # does not keep the others from running.  The last line is `N passed, N failed`,
 # with `, N skipped` when something was; a build or a gate counts as one, a test
@@ -105,11 +105,11 @@ sub chosen {
     my @wanted = @_;
 
     if (!@wanted) {
-        return ('build', 'gates', qw(unit nginx e2e web fuzz sim chaos));
+        return ('build', 'gates', qw(unit nginx e2e web fuzz sim locks chaos));
     }
 
     for my $part (@wanted) {
-        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|web|fuzz|sim|chaos)$/
+        if ($part !~ /^(build|gates|lint|unit|nginx|e2e|web|fuzz|sim|locks|chaos)$/
             && !$gate{$part})
         {
             die "run.pl: no part \"$part\"\n";
