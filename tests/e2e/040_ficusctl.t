@@ -260,6 +260,22 @@ SKIP: {
 }
 
 
+# Nor on one that wants none
+
+SKIP: {
+    skip 'script(1) is missing', 2 if !-x '/usr/bin/script';
+
+    my $command = Ficus::System->program('ficusctl') . ' status';
+    local @ENV{qw(TERM NO_COLOR)} = ('xterm', '');
+
+    like(`script -qc '$command' /dev/null </dev/null`, qr/\e\[1musers/,
+        'color on a terminal');
+    $ENV{NO_COLOR} = 1;
+    unlike(`script -qc '$command' /dev/null </dev/null`, qr/\e/,
+        'none with NO_COLOR');
+}
+
+
 # Completion
 
 SKIP: {
