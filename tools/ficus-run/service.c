@@ -96,6 +96,8 @@ run_open_log(const run_conf_t *conf, run_service_t *service)
 }
 
 
+/* MongoDB's driver leaves counters in /dev/shm when its process is killed */
+
 static void
 run_child(const run_conf_t *conf, const run_service_t *service, pid_t parent,
     int log)
@@ -115,7 +117,8 @@ run_child(const run_conf_t *conf, const run_service_t *service, pid_t parent,
 
     if (null == -1 || dup2(null, 0) == -1 || dup2(log, 1) == -1
         || dup2(log, 2) == -1 || chdir(conf->dir) != 0
-        || setenv("FICUS_NATS_URL", conf->nats_url, 1) != 0)
+        || setenv("FICUS_NATS_URL", conf->nats_url, 1) != 0
+        || setenv("MONGOC_DISABLE_SHM", "1", 1) != 0)
     {
         _exit(127);
     }

@@ -72,6 +72,10 @@ sub new {
 
     mkdir "$self->{dir}/logs" or die "mkdir: $!";
 
+    # MongoDB's driver keeps counters in a file for each process id, and
+    # complains when a process that was killed has left one
+    $ENV{MONGOC_DISABLE_SHM} = 1;
+
     if ($ENV{FICUS_SANITIZE}) {
         $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
         $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
