@@ -102,8 +102,6 @@ ngx_http_strangler_conf_override(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* NGX_DECLINED for a parameter that is unknown or empty */
-
 char *
 ngx_http_strangler_conf_generation_header(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -133,6 +131,8 @@ ngx_http_strangler_conf_generation_header(ngx_conf_t *cf, ngx_command_t *cmd,
     return NGX_CONF_OK;
 }
 
+
+/* NGX_DECLINED for a parameter that is unknown or empty */
 
 static ngx_int_t
 ngx_http_strangler_conf_override_value(ngx_conf_t *cf,
