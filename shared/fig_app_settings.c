@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 
-#define FIG_APP_PATH  4096
 #define FIG_APP_MODE  07777
 
 #define FIG_APP_FIELD(field)  offsetof(fig_app_conf_t, field)
@@ -236,15 +234,11 @@ fig_app_verify_mode(const char *name, fig_app_conf_t *conf)
 }
 
 
-/* SQLite's directory has to be there, the file need not */
-
 static fig_status_t
 fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
 {
-    size_t       len;
-    const char  *uri, *path, *slash;
-    struct stat  st;
-    char         directory[FIG_APP_PATH];
+    const char    *uri, *why;
+    fig_status_t   rc;
 
     uri = conf->store.uri;
 
@@ -252,32 +246,10 @@ fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
         return fig_app_bad(name, "store", NULL, "must be set");
     }
 
-    if (strncmp(uri, "mongodb://", 10) == 0 && uri[10] != '\0') {
-        return FIG_OK;
-    }
+    rc = fig_store_verify(uri, &why);
 
-    path = strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : "";
-
-    if (*path == '\0') {
-        return fig_app_bad(name, "store", NULL, "must be sqlite:PATH or "
-                           "mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE");
-    }
-
-    slash = strrchr(path, '/');
-    len = slash ? (size_t) (slash - path) + 1 : 1;
-
-    if (len >= sizeof(directory)) {
-        return fig_app_bad(name, "store", uri, "the path is too long");
-    }
-
-    memcpy(directory, slash ? path : ".", len);
-    directory[len] = '\0';
-
-    if (stat(directory, &st) == -1 || !S_ISDIR(st.st_mode)) {
-        return fig_app_bad(name, "store", uri, "its directory is not there");
-    }
-
-    return FIG_OK;
+    return rc == FIG_OK ? FIG_OK
+           : fig_app_bad(name, "store", rc == FIG_INVALID ? NULL : uri, why);
 }
 
 
@@ -286,9 +258,10 @@ fig_app_verify_store(const char *name, const fig_app_conf_t *conf)
 static fig_status_t
 fig_app_verify_bus(const char *name, fig_app_conf_t *conf)
 {
-    if (strncmp(conf->bus.url, "nats://", 7) != 0) {
-        return fig_app_bad(name, "nats-url", NULL,
-                           "must be nats://[USER:PASSWORD@]HOST[:PORT]");
+    const char  *why;
+
+    if (fig_bus_verify(conf->bus.url, &why) != FIG_OK) {
+        return fig_app_bad(name, "nats-url", NULL, why);
     }
 
     conf->bus.name = name;

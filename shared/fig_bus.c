@@ -26,6 +26,16 @@ static const fig_bus_backend_t  *fig_bus_backends[] = {
 
 
 fig_status_t
+fig_bus_verify(const char *url, const char **why)
+{
+    *why = fig_bus_find(url) ? NULL
+           : "must be nats://[USER:PASSWORD@]HOST[:PORT]";
+
+    return *why ? FIG_INVALID : FIG_OK;
+}
+
+
+fig_status_t
 fig_bus_open(const fig_bus_conf_t *conf, fig_bus_t **bus)
 {
     fig_bus_t                *self;

@@ -64,6 +64,14 @@ typedef void (*fig_bus_serve_pt)(void *data, fig_str_t request,
 
 
 /*
+ * Whether a URL has the form of one.  FIG_INVALID: *why is static; do not show
+ * the URL, it may hold a password.
+ */
+
+fig_status_t fig_bus_verify(const char *url, const char **why) FIG_NODISCARD;
+
+
+/*
  * Returns at once, connected or not; connects and connects again for ever in
  * the background.  FIG_INVALID: the URL, a line was logged; FIG_ERROR: no
  * memory or threads.  The strings of conf are copied.

@@ -43,12 +43,33 @@ static bool store_id_ok(fig_str_t id);
 static fig_histogram_t *store_histogram(const char *labels);
 
 
-/* a backend has its line here */
+/* a backend has its line, and the form of its URI, here */
+
+#define STORE_URI                                                             \
+    "sqlite:PATH or mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE"
 
 static const fig_store_backend_t *const  store_backends[] = {
     &fig_store_sqlite,
     &fig_store_mongo
 };
+
+
+fig_status_t
+fig_store_verify(const char *uri, const char **why)
+{
+    const char                 *where;
+    fig_status_t                rc;
+    const fig_store_backend_t  *backend;
+
+    backend = store_backend(uri, &where);
+    rc = backend ? backend->verify(where, why) : FIG_INVALID;
+
+    if (rc == FIG_INVALID) {
+        *why = "must be " STORE_URI;
+    }
+
+    return rc;
+}
 
 
 fig_status_t
@@ -67,7 +88,7 @@ fig_store_open(const fig_store_conf_t *conf,
 
     if (backend == NULL) {
         /* whatever it is, it may hold a password */
-        fig_log_error("store: want sqlite:PATH or mongodb://HOST/DATABASE");
+        fig_log_error("store: want " STORE_URI);
         return FIG_ERROR;
     }
 

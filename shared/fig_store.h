@@ -111,6 +111,16 @@ typedef struct fig_store_s  fig_store_t;
 
 
 /*
+ * Whether a URI can be opened, as far as can be told without opening it.
+ * FIG_INVALID: it has not the form of one; do not show it, it may hold a
+ * password.  FIG_ERROR: it has.  *why is static.
+ */
+
+fig_status_t fig_store_verify(const char *uri, const char **why)
+    FIG_NODISCARD;
+
+
+/*
  * Opens the store, and creates what is missing of it.  collections ends with
  * NULL and must outlive the store.  FIG_ERROR: it can't be used; a line that
  * names it, without a password, and the cause was logged and nothing was

@@ -39,6 +39,9 @@ typedef struct {
     uint64_t     (*base)(void *self);
     fig_status_t (*ping)(void *self);
     void         (*rest)(void *self);       /* NULL: there is nothing to do */
+
+    /* as fig_store_verify(), which says the why of FIG_INVALID */
+    fig_status_t (*verify)(const char *where, const char **why);
 } fig_store_backend_t;
 
 

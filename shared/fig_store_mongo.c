@@ -25,6 +25,7 @@
 #define MONGO_PART   250
 
 
+static fig_status_t mongo_verify(const char *where, const char **why);
 static fig_status_t mongo_open(const fig_store_conf_t *conf,
     const char *where, const fig_collection_t *const *collections,
     void **self);
@@ -48,8 +49,17 @@ const fig_store_backend_t  fig_store_mongo = {
     .get = fig_mongo_get,
     .list = fig_mongo_list,
     .base = mongo_base,
-    .ping = mongo_ping
+    .ping = mongo_ping,
+    .verify = mongo_verify
 };
+
+
+static fig_status_t
+mongo_verify(const char *where, const char **why)
+{
+    return strncmp(where, "//", 2) == 0 && where[2] != '\0' ? FIG_OK
+                                                            : FIG_INVALID;
+}
 
 
 static fig_status_t

@@ -16,15 +16,18 @@
 #include "fig_metrics.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 
 #define WAL_LIMIT  4194304      /* bytes that a reset leaves of it */
 
 
+static fig_status_t sqlite_verify(const char *where, const char **why);
 static fig_status_t sqlite_open(const fig_store_conf_t *conf,
     const char *where, const fig_collection_t *const *collections,
     void **self);
@@ -52,8 +55,39 @@ const fig_store_backend_t  fig_store_sqlite = {
     .list = fig_sqlite_list,
     .base = sqlite_base,
     .ping = fig_sqlite_ping,
-    .rest = fig_sqlite_rest
+    .rest = fig_sqlite_rest,
+    .verify = sqlite_verify
 };
+
+
+/* the directory has to be there, the file need not */
+
+static fig_status_t
+sqlite_verify(const char *where, const char **why)
+{
+    size_t       len;
+    const char  *slash;
+    struct stat  st;
+    char         directory[PATH_MAX];
+
+    slash = strrchr(where, '/');
+    len = slash ? (size_t) (slash - where) + 1 : 1;
+
+    if (len >= sizeof(directory)) {
+        *why = "the path is too long";
+        return FIG_ERROR;
+    }
+
+    memcpy(directory, slash ? where : ".", len);
+    directory[len] = '\0';
+
+    if (stat(directory, &st) == -1 || !S_ISDIR(st.st_mode)) {
+        *why = "its directory is not there";
+        return FIG_ERROR;
+    }
+
+    return FIG_OK;
+}
 
 
 static fig_status_t

@@ -66,16 +66,15 @@ static fig_status_t sim_store_ping(void *self);
 
 
 const fig_store_backend_t  sim_store_backend = {
-    "sim",
-    sim_store_open,
-    sim_store_close,
-    sim_store_write,
-    sim_store_write_later,
-    sim_store_get,
-    sim_store_list,
-    sim_store_base,
-    sim_store_ping,
-    NULL
+    .scheme = "sim",
+    .open = sim_store_open,
+    .close = sim_store_close,
+    .write = sim_store_write,
+    .write_later = sim_store_write_later,
+    .get = sim_store_get,
+    .list = sim_store_list,
+    .base = sim_store_base,
+    .ping = sim_store_ping
 };
 
 static sim_database_t  sim_databases[SIM_DATABASES];
