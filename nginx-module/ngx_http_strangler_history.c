@@ -30,7 +30,9 @@ static u_char *ngx_http_strangler_record_weights(ngx_http_strangler_sh_t *sh,
 static ngx_int_t ngx_http_strangler_open_history(
     ngx_http_strangler_split_t *split, ngx_fd_t *fd, ngx_log_t *log);
 static ngx_int_t ngx_http_strangler_tail(ngx_fd_t fd, ngx_str_t *name,
-    ngx_str_t *line, u_char *buf, ngx_log_t *log);
+    ngx_str_t *line, u_char *buf, off_t *end, ngx_log_t *log);
+static ngx_int_t ngx_http_strangler_cut(ngx_fd_t fd, ngx_str_t *name,
+    off_t end, ngx_log_t *log);
 static size_t ngx_http_strangler_news(u_char *text, size_t len,
     uint64_t generation, u_char *buf, u_char *end);
 static uint64_t ngx_http_strangler_line_generation(u_char *p, u_char *end);
@@ -137,6 +139,7 @@ ngx_http_strangler_append(ngx_http_strangler_split_t *split, ngx_fd_t dir,
 {
     u_char     tail[NGX_HTTP_STRANGLER_TAIL];
     u_char     news[NGX_HTTP_STRANGLER_FILE_MAX];
+    off_t      end;
     size_t     n;
     uint64_t   generation;
     ngx_fd_t   fd;
@@ -147,7 +150,12 @@ ngx_http_strangler_append(ngx_http_strangler_split_t *split, ngx_fd_t dir,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_strangler_tail(fd, &split->history_file, &line, tail, log);
+    rc = ngx_http_strangler_tail(fd, &split->history_file, &line, tail, &end,
+                                 log);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_strangler_cut(fd, &split->history_file, end, log);
+    }
 
     if (rc == NGX_OK) {
         generation = ngx_http_strangler_line_generation(line.data,
@@ -206,11 +214,11 @@ ngx_http_strangler_open_history(ngx_http_strangler_split_t *split,
 }
 
 
-/* the last whole line, empty if there is none; cuts off what follows it */
+/* the last whole line, empty if there is none, and where it ends */
 
 static ngx_int_t
 ngx_http_strangler_tail(ngx_fd_t fd, ngx_str_t *name, ngx_str_t *line,
-    u_char *buf, ngx_log_t *log)
+    u_char *buf, off_t *end, ngx_log_t *log)
 {
     off_t    size, from;
     u_char  *p, *last;
@@ -232,17 +240,7 @@ ngx_http_strangler_tail(ngx_fd_t fd, ngx_str_t *name, ngx_str_t *line,
 
     for (last = buf + n; last > buf && last[-1] != LF; last--) { /* void */ }
 
-    if (last < buf + n) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "history \"%V\" ends in the middle of a line, which is "
-                      "cut off", name);
-
-        if (ftruncate(fd, from + (last - buf)) == -1) {
-            ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                          "ftruncate() \"%V\" failed", name);
-            return NGX_ERROR;
-        }
-    }
+    *end = from + (last - buf);
 
     if (last == buf) {
         return NGX_OK;
@@ -252,6 +250,29 @@ ngx_http_strangler_tail(ngx_fd_t fd, ngx_str_t *name, ngx_str_t *line,
 
     line->data = p;
     line->len = last - 1 - p;
+
+    return NGX_OK;
+}
+
+
+/* what a crash has left behind the last whole line; with the lock */
+
+static ngx_int_t
+ngx_http_strangler_cut(ngx_fd_t fd, ngx_str_t *name, off_t end, ngx_log_t *log)
+{
+    if (lseek(fd, 0, SEEK_END) == end) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "history \"%V\" ends in the middle of a line, which is "
+                  "cut off", name);
+
+    if (ftruncate(fd, end) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "ftruncate() \"%V\" failed", name);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
@@ -389,6 +410,7 @@ ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
     u_char *hash, ngx_log_t *log)
 {
     u_char      tail[NGX_HTTP_STRANGLER_TAIL];
+    off_t       end;
     u_char     *at;
     ngx_fd_t    fd;
     uint64_t    generation;
@@ -403,7 +425,8 @@ ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
 
     generation = 0;
 
-    if (ngx_http_strangler_tail(fd, &split->history_file, &line, tail, log)
+    if (ngx_http_strangler_tail(fd, &split->history_file, &line, tail, &end,
+                                log)
         == NGX_OK)
     {
         at = ngx_http_strangler_line_hash(line.data, line.data + line.len);

@@ -19,7 +19,7 @@ use Ficus::Nginx;
 use Ficus::Run;
 use Ficus::Split;
 
-my $t = Ficus::Run->new;
+my $t = Ficus::Run->new(allow => [ qr/locked by another process/ ]);
 my $nginx = Ficus::Nginx->new($t, <<'EOC');
 
 %%GLOBALS%%
@@ -138,6 +138,20 @@ waitpid $pid, 0;
 take();
 is($users->configured, 'v1=39 v2=61', 'reading while it is held');
 is(get($t->port(0), '/')->{status}, 200, 'request while it is held');
+
+
+# who has it may be in the middle of a line of the history
+
+my $history = $t->read('state/users.history') . 'record 9 17';
+
+$t->write('state/users.history', $history);
+$nginx->reload;
+is($t->read('state/users.history'), $history,
+    'a reload leaves what it has not locked alone');
+is($users->configured, 'v1=39 v2=61', 'the weights are as they were');
 close $lock;
+is($users->p(40)->{status}, 200, 'the next change');
+is($users->ask('GET', '/history?verify=1')->{json}{verified}, 1,
+    'cuts off what nobody goes on with');
 
 $t->done;
