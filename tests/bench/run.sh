@@ -3,8 +3,9 @@
 # Copyright (C) Ficus authors
 #
 # Runs the benchmarks one after another: what a split costs and what a change of
-# its weights does, users and orders through the whole system, how soon orders
-# follow, the responder, the store and the events by themselves.
+# its weights does, what shadows cost, users and orders through the whole
+# system, how soon orders follow, the responder, the store and the events by
+# themselves.
 # Usage: run.sh [NAME]...; ROUNDS and SECONDS_EACH bound the loads.
 
 set -eu
@@ -23,7 +24,7 @@ done
 
 bench() {
     case $1 in
-        gateway | system | fcgi)
+        gateway | shadow | system | fcgi)
             perl "$here/$1.pl" "$rounds" "$seconds" | grep -v '^ok\|^1\.\.'
             ;;
         lag | overload)
@@ -40,7 +41,7 @@ bench() {
 }
 
 [ $# -gt 0 ] \
-|| set -- instructions gateway change system lag overload memory fcgi store events resync
+|| set -- instructions gateway change shadow system lag overload memory fcgi store events resync
 
 for name in "$@"; do
     printf '\n== %s\n' "$name"
