@@ -291,6 +291,12 @@ ngx_http_strangler_is_json(ngx_http_request_t *r)
         return 0;
     }
 
+    if (type.len == sizeof("application/json") - 1
+        && ngx_memcmp(type.data, "application/json", type.len) == 0)
+    {
+        return 1;
+    }
+
     p = ngx_strlchr(type.data, type.data + type.len, ';');
 
     if (p) {

@@ -438,6 +438,7 @@ typedef struct {
     ngx_http_strangler_tries_t      arm[NGX_HTTP_STRANGLER_NAMES];
     ngx_atomic_t                    dropped[ngx_http_strangler_drop_n];
     ngx_atomic_t                    turn;       /* of the other arms */
+    ngx_atomic_t                    places;     /* that were ever taken */
     ngx_http_strangler_running_t    running[NGX_HTTP_STRANGLER_PROCESSES];
     ngx_http_strangler_found_t      found;
 } ngx_http_strangler_shadows_t;
