@@ -60,7 +60,7 @@ lint_cppcheck() {
 
     files 'shared/*.c' 'common/*.c' 'workers/*.c' 'tools/*.c' \
         'nginx-module/*.c' 'tests/unit/*.c' 'tests/fuzz/*.c' \
-        'tests/bench/*.c' \
+        'tests/bench/*.c' 'docs/examples/*.c' \
     | each cppcheck --quiet --error-exitcode=1 --inline-suppr -j 2 \
         --std=c11 --enable=warning,performance,portability \
         --suppress=missingInclude --suppress=missingIncludeSystem \
@@ -89,7 +89,7 @@ lint_tidy() {
     | xargs -r -I '{}' touch -r '{}' "$build/tidy/newest"
 
     files 'shared/*.c' 'common/*.c' 'workers/*.c' 'tools/*.c' \
-        'nginx-module/*.c' \
+        'nginx-module/*.c' 'docs/examples/*.c' \
     | FLAGS=$flags MODULE=$module STAMPS=$build/tidy \
       each -n 1 -P 2 sh "$here/tidy.sh"
 }

@@ -17,11 +17,11 @@
 /* database: without its .db, or in MongoDB's URI */
 
 #define RUN_WORKER(worker, database)                                          \
-    { .name = worker,                                                         \
+    { .name = (worker),                                                       \
       .command = run_worker_command,                                          \
       .ready = run_worker_ready,                                              \
       .level = 1,                                                             \
-      .data = database,                                                       \
+      .data = (database),                                                     \
       .stop = SIGTERM,                                                        \
       .death = SIGKILL,                                                       \
       .patience = 11000 }
