@@ -122,8 +122,9 @@ const char *fig_consumer_check(void *data);
 /*
  * Routes: GET /sync, POST /sync, GET /dlq, GET /dlq/{id}, POST
  * /dlq/{id}/redrive, DELETE /dlq/{id}; they are of the consumer whose topic
- * ?source= names, without it of the first, of those that were given to
- * fig_consumer_routes_of() last.  Before and after, they answer 503.
+ * ?source= names, without it, or if it is empty, of the first, of those that
+ * were given to fig_consumer_routes_of() last.  Before and after, they answer
+ * 503.
  */
 
 extern const fig_route_t  fig_consumer_routes[];

@@ -90,7 +90,7 @@ fig_routes_consumer(fig_request_t *request, fig_response_t *response)
 
     rc = fig_request_query(request, "source", &source);
 
-    if (rc == FIG_DECLINED) {
+    if (rc == FIG_DECLINED || (rc == FIG_OK && source.len == 0)) {
         return fig_routes_consumers[0];
     }
 

@@ -232,6 +232,22 @@ like($r->{headers}{link}, qr/[?&]source=orders[&>]/, 'the next page, too');
 
 my $letter = $r->{json}[0]{id};
 
+sub ficusctl {
+    my ($status, $out, $err) = $t->capture("$build/ficusctl",
+        '--url=http://127.0.0.1:' . $t->port(0), '--worker=stats', @_);
+
+    return "$status: $out$err";
+}
+
+like(ficusctl(qw(dlq list --source=orders)), qr/^0: .*\Q$letter\E/s,
+    'ficusctl lists them');
+unlike(ficusctl(qw(dlq list)), qr/\Q$letter\E/, 'those of the first, too');
+like(ficusctl(qw(sync check --source=orders)), qr/^0: orders  in step/,
+    'and compares what it is told');
+like(ficusctl(qw(sync check)), qr/^0: products  in step/, 'else the first');
+like(ficusctl(qw(sync check --source=users)), qr/^1: .*source/s,
+    'and nothing else');
+
 is(get($t->port(0), "/workers/stats/dlq/$letter")->{status}, 404,
     'one is not in the other');
 is(request($t->port(0), 'DELETE',

@@ -44,6 +44,17 @@ static int ctl_perform(ctl_client_t *client, const ctl_options_t *options,
 static size_t ctl_write(char *data, size_t size, size_t n, void *arg);
 
 
+const char *
+ctl_source(const ctl_options_t *options)
+{
+    const char  *source;
+
+    source = options->extra[CTL_OPT_SOURCE];
+
+    return source != NULL ? source : "";
+}
+
+
 char *
 ctl_path(const char *fmt, ...)
 {

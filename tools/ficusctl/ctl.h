@@ -50,6 +50,7 @@ typedef enum {
     CTL_OPT_DATA,
     CTL_OPT_RAISE,
     CTL_OPT_MONGODB,
+    CTL_OPT_SOURCE,
     CTL_EXTRAS
 } ctl_extra_t;
 
@@ -123,6 +124,9 @@ void ctl_terminal(ctl_options_t *options);
  */
 
 char *ctl_path(const char *fmt, ...) FIG_PRINTF(1, 2);
+
+/* --source, or "" */
+const char *ctl_source(const ctl_options_t *options);
 
 /*
  * CTL_OK: there is an answer, whatever it says, for the caller to clear.

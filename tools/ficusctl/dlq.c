@@ -40,22 +40,25 @@ ctl_dlq(const ctl_options_t *options, int argc, char **argv)
 
         if (strcmp(what, "show") == 0) {
             return ctl_dlq_call(options, "GET",
-                                ctl_path("/workers/%s/dlq/%s",
-                                         options->worker, id),
+                                ctl_path("/workers/%s/dlq/%s?source=%s",
+                                         options->worker, id,
+                                         ctl_source(options)),
                                 ctl_show_letter);
         }
 
         if (strcmp(what, "redrive") == 0) {
             return ctl_dlq_call(options, "POST",
-                                ctl_path("/workers/%s/dlq/%s/redrive",
-                                         options->worker, id),
+                                ctl_path("/workers/%s/dlq/%s/redrive"
+                                         "?source=%s", options->worker, id,
+                                         ctl_source(options)),
                                 ctl_show_redriven);
         }
 
         if (strcmp(what, "drop") == 0) {
             return ctl_dlq_call(options, "DELETE",
-                                ctl_path("/workers/%s/dlq/%s",
-                                         options->worker, id),
+                                ctl_path("/workers/%s/dlq/%s?source=%s",
+                                         options->worker, id,
+                                         ctl_source(options)),
                                 ctl_show_dropped);
         }
     }
@@ -71,8 +74,10 @@ static int
 ctl_dlq_list(const ctl_options_t *options, const char *after)
 {
     return ctl_dlq_call(options, "GET",
-                        ctl_path("/workers/%s/dlq?limit=1000&after=%s",
-                                 options->worker, after != NULL ? after : ""),
+                        ctl_path("/workers/%s/dlq?limit=1000&after=%s"
+                                 "&source=%s", options->worker,
+                                 after != NULL ? after : "",
+                                 ctl_source(options)),
                         ctl_show_letters);
 }
 

@@ -23,7 +23,7 @@ _ficusctl() {
                    --key= --top= --to= --step= --every= --max-error-ratio=
                    --max-latency-ratio= --max-mismatch-ratio= --quantile=
                    --min-requests= --down= --verify --forget --data= --raise=
-                   --mongodb'
+                   --mongodb --source='
 
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD - 1]}

@@ -88,11 +88,11 @@ const ctl_command_t  ctl_commands[] = {
 
     { "dlq", "list|show|redrive|drop [ID]",
       "events that a worker could not bring in",
-      1, 2, ctl_dlq, 0 },
+      1, 2, ctl_dlq, 1u << CTL_OPT_SOURCE },
 
     { "sync", "check|repair",
       "compares a replica with its source",
-      1, 1, ctl_sync, 0 },
+      1, 1, ctl_sync, 1u << CTL_OPT_SOURCE },
 
     { "backup", "DIRECTORY [users|orders]",
       "copies the databases of this machine",

@@ -45,7 +45,8 @@ const ctl_extra_row_t  ctl_extras[CTL_EXTRAS] = {
     { "forget", NULL, "diff: counts anew" },
     { "data", "DIR", "backup, restore: where the databases are" },
     { "raise", "N", "restore: versions by N times 2^32, not once" },
-    { "mongodb", NULL, "restore: after MongoDB's own; in FICUS_STORE" }
+    { "mongodb", NULL, "restore: after MongoDB's own; in FICUS_STORE" },
+    { "source", "NAME", "dlq, sync: which of those that it follows" }
 };
 
 

@@ -45,7 +45,8 @@ ctl_sync(const ctl_options_t *options, int argc, char **argv)
                                   json_object_new_boolean(repair));
 
     rc = ctl_call(options, "POST",
-                  ctl_path("/workers/%s/sync", options->worker), body, false,
+                  ctl_path("/workers/%s/sync?source=%s", options->worker,
+                           ctl_source(options)), body, false,
                   &answer);
 
     if (rc == CTL_OK && answer.status == 202) {
@@ -78,7 +79,8 @@ ctl_sync_wait(const ctl_options_t *options, ctl_answer_t *answer)
         (void) usleep(CTL_SYNC_LOOK);
 
         rc = ctl_call(options, "GET",
-                      ctl_path("/workers/%s/sync", options->worker), NULL,
+                      ctl_path("/workers/%s/sync?source=%s", options->worker,
+                               ctl_source(options)), NULL,
                       false, answer);
     } while (rc == CTL_OK && answer->status == 200
              && ctl_get_int(answer->json, "done") < ticket);
