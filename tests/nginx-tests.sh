@@ -9,6 +9,10 @@
 # script exits with 1.  Take the tests of the time of that nginx: an older one
 # fails many of the newest.
 #
+# With FRONT=yes a split stands in front of whatever is passed to an upstream
+# or an address, too: both arms lead there.  Without the module it is another
+# name of the same.
+#
 # Usage: nginx-tests.sh DIR [TEST]...; TESTs are file names in DIR, all of them
 # if none is given.  FICUS_NGINX and FICUS_MODULE name what to run, JOBS how
 # many tests at a time (2).
@@ -45,16 +49,18 @@ if [ "\$*" = -V ]; then
     "$nginx" -V 2>&1 | sed 's/--with-[a-z_]*=dynamic//g' >&2
     exit
 fi
+[ -z "\$FRONT" ] || [ "\$1" != -p ] || perl "$here/nginx-front.pl" "\$2/nginx.conf"
 exec "$nginx" "\$@"
 END
 chmod +x "$dir/nginx"
 TEST_NGINX_BINARY=$dir/nginx
 export TEST_NGINX_BINARY
+front=${FRONT:-}
 
 split='
     upstream ficus_arm { server 127.0.0.1:1; }
     upstream ficus_split {
-        strangler zone=ficus_split:256k;
+        strangler zone=ficus_split:4m;
         strangler_rescue;
         strangler_breaker;
         arm a=ficus_arm weight=50;
@@ -70,14 +76,16 @@ run() {
     if [ "$1" = with ]; then
         TEST_NGINX_GLOBALS="load_module $module; $user"
         TEST_NGINX_GLOBALS_HTTP=$split
+        FRONT=${front:+split}
 
     else
         TEST_NGINX_GLOBALS=$user
         TEST_NGINX_GLOBALS_HTTP=
+        FRONT=${front:+name}
     fi
 
     shift
-    export TEST_NGINX_GLOBALS TEST_NGINX_GLOBALS_HTTP
+    export TEST_NGINX_GLOBALS TEST_NGINX_GLOBALS_HTTP FRONT
     prove "$@" 2>&1 < /dev/null || :
 }
 
