@@ -388,7 +388,6 @@ extern ngx_module_t  ngx_http_strangler_module;
 extern const ngx_uint_t  ngx_http_strangler_codes[];
 extern const ngx_str_t   ngx_http_strangler_decided_names[];
 extern const ngx_str_t   ngx_http_strangler_state_names[];
-extern const uint64_t    ngx_http_strangler_bounds[];
 
 
 /* by name */

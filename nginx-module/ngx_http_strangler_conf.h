@@ -30,8 +30,6 @@ char *ngx_http_strangler_conf_generation_header(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
-    ngx_http_strangler_value_t *value);
 char *ngx_http_strangler_conf_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_strangler_conf_rescue(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -29,7 +29,7 @@ static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
 
 /* upper bounds of the histogram's buckets, nanoseconds */
 
-const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
+static const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
     500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
     100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
     10000000000

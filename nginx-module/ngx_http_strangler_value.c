@@ -11,6 +11,8 @@ static ngx_int_t ngx_http_strangler_conf_override_value(ngx_conf_t *cf,
     ngx_http_strangler_override_t *o, ngx_str_t *value);
 static ngx_int_t ngx_http_strangler_conf_variable(ngx_conf_t *cf,
     char *prefix, ngx_str_t *name);
+static char *ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
+    ngx_http_strangler_value_t *value);
 static ngx_int_t ngx_http_strangler_conf_index(ngx_conf_t *cf,
     ngx_str_t *source);
 
@@ -253,7 +255,7 @@ ngx_http_strangler_conf_pin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-char *
+static char *
 ngx_http_strangler_conf_value(ngx_conf_t *cf, ngx_str_t *source,
     ngx_http_strangler_value_t *value)
 {
