@@ -38,10 +38,12 @@ static fig_status_t fig_batch_raise(fig_consumer_t *consumer,
 static void fig_batch_ops(fig_consumer_t *consumer, fig_batch_t *batch);
 static fig_status_t fig_batch_write(fig_consumer_t *consumer,
     fig_batch_t *batch, bool *unknown);
-static bool fig_batch_marked(fig_consumer_t *consumer, fig_batch_t *batch,
-    const fig_event_t *event);
-static bool fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
-    fig_event_t *event);
+static fig_status_t fig_batch_open(fig_consumer_t *consumer,
+    fig_batch_t *batch, fig_event_t *event, bool unknown);
+static fig_status_t fig_batch_marked(fig_consumer_t *consumer,
+    fig_batch_t *batch, const fig_event_t *event);
+static fig_status_t fig_batch_current(fig_consumer_t *consumer,
+    fig_batch_t *batch, fig_event_t *event);
 static fig_status_t fig_batch_apply(fig_consumer_t *consumer,
     fig_batch_t *batch, size_t first, size_t n, uint64_t since);
 static fig_status_t fig_batch_single(fig_consumer_t *consumer,
@@ -169,16 +171,21 @@ fig_batch_raise(fig_consumer_t *consumer, fig_batch_t *batch)
 
     for (i = 0; i < batch->n; i++) {
         event = &batch->events[i];
+        rc = batch->ops[i].status;
 
-        if (batch->ops[i].status == FIG_OK
-            || (unknown && fig_batch_marked(consumer, batch, event))
-            || (batch->once && fig_batch_current(consumer, batch, event)))
-        {
+        if (rc != FIG_OK) {
+            rc = fig_batch_open(consumer, batch, event, unknown);
+        }
+
+        if (rc == FIG_OK) {
             batch->seqs[n] = batch->seqs[i];
             batch->events[n++] = *event;
 
-        } else {
+        } else if (rc == FIG_DECLINED) {
             batch->stale++;
+
+        } else {
+            return rc;
         }
     }
 
@@ -262,26 +269,64 @@ fig_batch_pause(fig_consumer_t *consumer, uint64_t *wait)
 }
 
 
-/* a row that can't be read may be: applied once too often does no harm */
+/*
+ * Whether a state that is not newer has to be applied all the same.  One that
+ * is older than the replica must not: who sees it may have seen no newer one,
+ * which does not come again.
+ */
 
-static bool
+static fig_status_t
+fig_batch_open(fig_consumer_t *consumer, fig_batch_t *batch,
+    fig_event_t *event, bool unknown)
+{
+    fig_status_t  rc;
+
+    rc = unknown ? fig_batch_marked(consumer, batch, event) : FIG_DECLINED;
+
+    return rc == FIG_DECLINED && batch->once
+           ? fig_batch_current(consumer, batch, event) : rc;
+}
+
+
+/* a row that can't be read for long is damaged, and it may be its */
+
+static fig_status_t
 fig_batch_marked(fig_consumer_t *consumer, fig_batch_t *batch,
     const fig_event_t *event)
 {
+    uint64_t      wait, since;
     fig_doc_t     doc;
     fig_status_t  rc;
 
-    rc = fig_store_get(consumer->store, consumer->conf.replica, event->key,
-                       batch->arena, &doc);
+    wait = FIG_BATCH_BACKOFF;
+    since = fig_clock_us();
 
-    return rc == FIG_OK ? doc.ver == event->ver && doc.pending
-                        : rc != FIG_DECLINED;
+    for ( ;; ) {
+        rc = fig_store_get(consumer->store, consumer->conf.replica, event->key,
+                           batch->arena, &doc);
+
+        if (rc == FIG_OK) {
+            return doc.ver == event->ver && doc.pending ? FIG_OK : FIG_DECLINED;
+        }
+
+        if (rc == FIG_DECLINED) {
+            return rc;
+        }
+
+        if (rc == FIG_NOMEM || fig_clock_us() - since > FIG_BATCH_LONG) {
+            return FIG_OK;
+        }
+
+        if (fig_batch_pause(consumer, &wait) != FIG_OK) {
+            return FIG_AGAIN;
+        }
+    }
 }
 
 
 /* the replica's own state in place of one that is not newer */
 
-static bool
+static fig_status_t
 fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
     fig_event_t *event)
 {
@@ -297,8 +342,7 @@ fig_batch_current(fig_consumer_t *consumer, fig_batch_t *batch,
         event->body = doc.body;
     }
 
-    /* when the row can't be read, the event as it is does no harm */
-    return rc != FIG_DECLINED;
+    return rc == FIG_OK || rc == FIG_DECLINED ? rc : FIG_AGAIN;
 }
 
 
