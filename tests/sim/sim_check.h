@@ -64,6 +64,14 @@ void sim_check_missing(const sim_history_t *history, uint64_t seen);
  */
 
 bool sim_check_level(const char **what);
+
+
+/*
+ * Whether a document is marked, and in step with the rest only when it is
+ * published.
+ */
+
+bool sim_check_marked(void);
 void sim_check_acked(void);
 
 fig_str_t sim_field(fig_str_t body, const char *name);

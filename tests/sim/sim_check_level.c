@@ -56,6 +56,29 @@ sim_check_level(const char **what)
 }
 
 
+bool
+sim_check_marked(void)
+{
+    size_t              i, t;
+    const sim_table_t  *tables[2];
+
+    tables[0] = sim_table("users", "users");
+    tables[1] = sim_table("orders", "orders");
+
+    for (t = 0; t < 2; t++) {
+
+        for (i = 0; tables[t] != NULL && i < tables[t]->n; i++) {
+
+            if (tables[t]->rows[i]->pending) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
 static bool
 sim_level_no(const char *what, fig_str_t id)
 {

@@ -151,10 +151,14 @@ sim_director_level(void)
     sim.level = sim.now;
     sim_trace("all is in step");
 
-    /* what is late can't undo it */
+    /* what is late can't undo it, but an order may be looked at once more */
 
     if (sim_odds(100)) {
         sim_sleep(4 * SIM_SECOND);
+
+        while (sim_check_marked() && sim.now < sim.level + 5 * SIM_SECOND) {
+            sim_sleep(SIM_LOOK);
+        }
 
         if (!sim_check_level(&what)) {
             sim_violation("was in step, and is not any more: %s", what);
