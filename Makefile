@@ -258,17 +258,21 @@ $(UNIT_TESTS) $(FUZZ_TESTS) $(BENCH_PROGRAMS) $(EXAMPLES): $(BUILD)/%: $(O)/%.o 
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBDOMAIN) $(LIBFIG) $(TEST_LIBS) $(LIBS)
 
-# FerretDB, the server that the MongoDB store is tested with; one for all kinds
-# of build, since it takes minutes.
+# FerretDB, the server that the MongoDB store is tested with, and Toxiproxy, of
+# the chaos test; one for all kinds of build, since they take minutes.
 FERRETDB = build/ferretdb
+TOXIPROXY = build/toxiproxy
 GO_ENV = GOTOOLCHAIN=local GOFLAGS='-modcacherw -buildvcs=false' \
          GOMODCACHE='$(abspath build/go/mod)' \
          GOCACHE='$(abspath build/go/cache)'
 
-$(FERRETDB): tests/mongo/main.go tests/mongo/go.mod tests/mongo/go.sum
+$(FERRETDB): $(addprefix tests/mongo/,main.go go.mod go.sum)
+$(TOXIPROXY): $(addprefix tests/toxiproxy/,main.go go.mod go.sum)
+
+$(FERRETDB) $(TOXIPROXY):
 	@mkdir -p $(@D)
 	$(call say,GO,$@)
-	$(Q)cd tests/mongo && $(GO_ENV) $(GO) build -p 2 -o '$(abspath $@)' .
+	$(Q)cd $(<D) && $(GO_ENV) $(GO) build -p 2 -o '$(abspath $@)' .
 
 # The simulation: the library and the workers once more, compiled so that
 # threads, clocks and chance are those of tests/sim; see its README.md.
@@ -422,12 +426,13 @@ $(WEB_MODULES)/.package-lock.json: tests/web/package.json \
 	@touch $@
 
 
-.PHONY: tests fuzz-programs bench-programs ferretdb web-modules watched
+.PHONY: tests fuzz-programs bench-programs ferretdb toxiproxy web-modules watched
 tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIM_PROGRAMS) $(EXAMPLES) ferretdb \
-    web-modules watched
+    toxiproxy web-modules watched
 watched: $(WATCHED) $(PUBLISH)
 web-modules: $(if $(NPM),$(WEB_MODULES)/.package-lock.json)
 ferretdb: $(if $(MONGODB_URI),,$(if $(GO),$(FERRETDB)))
+toxiproxy: $(if $(GO),$(TOXIPROXY))
 fuzz-programs: $(FUZZ_TESTS)
 bench-programs: $(BENCH_PROGRAMS)
 

@@ -7,7 +7,8 @@ package Chaos::Faults;
 #
 #     often   how often it is chosen beside the others (1)
 #     quiet   between rounds alone, when all that was published has been read
-#     needs   what the nemesis must have: room, or a store's server of its own
+#     needs   what the nemesis must have: room, a store's server of its own, or
+#             Toxiproxy
 
 use strict;
 use warnings;
@@ -47,6 +48,13 @@ our %table = (
         . $_[0]->pick(0.4, 1) . ' ' . $_[0]->pick(qw(up down both))) } },
     'net-refuse' => { do => sub { $_[0]->proxy('cut 1');
         _net($_[0], 'refuse') } },
+    'toxic-latency' => { needs => 'toxics', do => sub { _toxic($_[0],
+        latency => latency => int $_[0]->random(400),
+        jitter => int $_[0]->random(200)) } },
+    'toxic-reset' => { needs => 'toxics', do => sub { _toxic($_[0],
+        reset_peer => timeout => int $_[0]->random(300)) } },
+    'toxic-close' => { needs => 'toxics', do => sub { _toxic($_[0],
+        slow_close => delay => 500 + int $_[0]->random(3000)) } },
     'orders-stream-deleted' => { do => sub { _api($_[0],
         'STREAM.DELETE.ORDERS') } },
     'consumer-deleted' => { do => sub { _api($_[0],
@@ -188,6 +196,16 @@ sub _net {
     $n->later(0.3 + $n->random(3.5), sub { $n->proxy('clear') });
 
     return $n->proxy($command);
+}
+
+
+sub _toxic {
+    my ($n, $type, %attributes) = @_;
+
+    $n->later(0.3 + $n->random(3.5), sub { $n->{toxics}->clear });
+
+    return $n->{toxics}->poison($type, $n->pick(0.4, 1),
+        $n->pick('upstream', 'downstream'), %attributes);
 }
 
 

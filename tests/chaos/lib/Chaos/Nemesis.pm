@@ -5,8 +5,8 @@ package Chaos::Nemesis;
 # What happens to the system while clients use it.
 #
 #     my $n = Chaos::Nemesis->new(system => Ficus::System, seed => ...,
-#         faults => [ NAME, ... ], port => n, proxy => n, data => ROOM,
-#         up => Ficus::Mongo);
+#         faults => [ NAME, ... ], port => n, proxy => n, toxics => [ n, n ],
+#         data => ROOM, up => Ficus::Mongo);
 #     $n->begin;                  starts nats-server and the proxy before it
 #     $n->quiet;                  between rounds, when nothing is on its way
 #     $n->run($seconds);          some faults a second
@@ -15,7 +15,8 @@ package Chaos::Nemesis;
 #     $n->gateway, $n->stopped, $n->full      windows for Chaos::Check
 #
 # Chaos::Faults has the table of names.  ROOM: the directory of the data, a small
-# file system of its own.  up: the store's server, when it is ours.
+# file system of its own.  up: the store's server, when it is ours.  toxics: two
+# ports for Toxiproxy, which is between the proxy and nats-server then.
 
 use strict;
 use warnings;
@@ -29,6 +30,7 @@ use Ficus::Run qw(wait_for);
 use Chaos::Faults;
 use Chaos::History qw(now);
 use Chaos::Proxy;
+use Chaos::Toxiproxy;
 
 our $often = 0.55;              # s between faults, on average
 
@@ -100,6 +102,14 @@ sub begin {
     my ($self) = @_;
 
     my ($port, $to, $control, $seed) = @$self{qw(proxy port control seed)};
+
+    if ($self->{toxics}) {
+        my ($api, $listen) = @{$self->{toxics}};
+
+        $self->{toxics} = Chaos::Toxiproxy->new(run => $self->{run},
+            api => $api, listen => $listen, to => $to, seed => $seed);
+        $to = $listen;
+    }
 
     $self->{run}->spawn('proxy', ready => $port, code => sub {
         Chaos::Proxy::serve($port, $to, $control, $seed);
@@ -310,6 +320,7 @@ sub heal {
     $self->ripen;
     $self->thaw;
     $self->proxy('clear');
+    $self->{toxics}->clear if $self->{toxics};
     $self->broker_up;
     $self->say(sprintf '%.3f healed', now());
 }

@@ -33,6 +33,7 @@ use Chaos::Client;
 use Chaos::Faults;
 use Chaos::History qw(now);
 use Chaos::Nemesis;
+use Chaos::Toxiproxy;
 
 our $patience = 10;             # s, until all is in step
 our $readers = 3;
@@ -71,11 +72,14 @@ sub new {
     # FerretDB reads all documents for each change
     ($Chaos::Client::users, $Chaos::Client::orders) = (100, 30) if $ours;
 
+    my $toxics = Chaos::Toxiproxy::built()
+        ? [ map { $run->port($_) } 6, 7 ] : undef;
+
     $self->{faults} = [ Chaos::Faults::named($o{faults},
-        room => !!$self->{room}, store => !!$ours) ];
+        room => !!$self->{room}, store => !!$ours, toxics => !!$toxics) ];
     $self->{nemesis} = Chaos::Nemesis->new(system => $system, up => $ours,
         seed => $o{seed}, faults => $self->{faults}, data => $data,
-        port => $run->port(3), proxy => $run->port(4));
+        port => $run->port(3), proxy => $run->port(4), toxics => $toxics);
     $self->{nemesis}->begin;
     $system->start;
     $self->{api} = Ficus::Contract->of($system);
