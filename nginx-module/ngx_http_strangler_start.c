@@ -52,11 +52,13 @@ ngx_http_strangler_load(ngx_http_strangler_split_t *split, ngx_log_t *log)
         return NGX_ERROR;
     }
 
-    if (split->sh->word) {
-        return NGX_OK;
-    }
+    /* a segment that the split has come back to has what it was left with */
 
     sh = ngx_http_strangler_old_sh(split);
+
+    if (split->sh->word && (sh == NULL || sh->word <= split->sh->word)) {
+        return NGX_OK;
+    }
 
     if (sh) {
         ngx_http_strangler_image(sh, &image);

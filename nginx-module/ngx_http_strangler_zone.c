@@ -236,7 +236,10 @@ found:
 }
 
 
-/* another segment of this process that has the split: its zone changed */
+/*
+ * Another segment of this process that has the split: its zone changed.  Of
+ * several, which other splits have kept, the one that was used last.
+ */
 
 ngx_http_strangler_sh_t *
 ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
@@ -244,8 +247,10 @@ ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
     ngx_uint_t                  i;
     ngx_shm_zone_t             *shm_zone;
     ngx_list_part_t            *part;
-    ngx_http_strangler_sh_t    *sh;
+    ngx_http_strangler_sh_t    *sh, *last;
     ngx_http_strangler_zone_t  *zone;
+
+    last = NULL;
 
     for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
          part;
@@ -271,13 +276,13 @@ ngx_http_strangler_old_sh(ngx_http_strangler_split_t *split)
 
             sh = ngx_http_strangler_find_sh(zone->segment, &split->name);
 
-            if (sh && sh->word) {
-                return sh;
+            if (sh && sh->word > (last ? last->word : 0)) {
+                last = sh;
             }
         }
     }
 
-    return NULL;
+    return last;
 }
 
 

@@ -86,4 +86,39 @@ cmp_ok($users->generation, '>', $first + 3, 'restart: generation is above');
 is($users->p(1, 'If-Match' => '"' . ($first + 3) . '"')->{status}, 412,
     'restart: an old If-Match');
 
+
+# from zone to zone, all of which another split keeps
+
+sub moved {
+    my ($zone) = @_;
+
+    my $conf = conf(50, "$zone:512k");
+
+    for my $kept (qw(one two three)) {
+        $conf =~ s/(?=    upstream users)/
+    upstream $kept {
+        strangler zone=$kept:512k;
+        arm v1=users_v1 weight=50;
+        arm v2=users_v2;
+    }
+
+/;
+    }
+
+    $nginx->conf($conf);
+    $nginx->reload;
+}
+
+moved('one');
+
+my $p = 10;
+
+for my $zone (qw(two three one two)) {
+    my $before = $users->p(++$p)->{json};
+
+    moved($zone);
+    is($users->configured, "v1=$p v2=" . (100 - $p), "to zone $zone: weights");
+    is($users->generation, $before->{generation}, "to zone $zone: generation");
+}
+
 $t->done;
