@@ -34,6 +34,21 @@ is(await page.evaluate(async () => {
 }), '31 0.0775 0.1050 0.2000 none', 'quantiles as Prometheus has them');
 
 
+is(await page.evaluate(async () => {
+    const { health, takeSplits } = await import('/dashboard/model.js?alone');
+    const one = (requests, failures) => ({ name: 'a', generation: 1,
+        arms: [{ name: 'x', state: 'closed', requests, failures,
+            rescued: 0 }] });
+
+    takeSplits([one(0, 0)], new Map(), 0);
+    takeSplits([one(9000, 0)], new Map(), 49000);
+    takeSplits([one(9100, 60)], new Map(), 59000);
+
+    return Object.values(health(one(9100, 60))).join(': ');
+}), 'bad: x fails 60.0\u00a0% of its requests',
+'errors that have just begun are not lost in the minute before');
+
+
 // Figures.
 
 await text('.shares .title', /No request in the last minute|Counting/,
@@ -135,10 +150,11 @@ expect(/ERR_FAILED/);
 // A service behind the gateway that is not well.
 
 await page.route('**/workers/orders/readyz', (route) =>
-    route.fulfill({ status: 503, json: { status: 'down' } }));
+    route.fulfill({ status: 504, json: { status: 504, detail: 'too late' } }));
 await text('.status', /orders is down/, 'the bar has a service that is down');
+await text('.workers', /orders\s*down\s*too late/, 'the panel says why');
 await page.unroute('**/workers/orders/readyz');
-expect(/503/);
+expect(/504/);
 
 
 // Nobody looks: it hardly asks.

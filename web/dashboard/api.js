@@ -80,9 +80,17 @@ export function getHealth(path) {
                 throw error;
             }
 
-            return { status: 'down', ...error.problem };
+            return toHealth(error.problem);
         }
     });
+}
+
+
+// A problem of the gateway has a number as its status.
+
+function toHealth(problem) {
+    return typeof problem?.status === 'string' ? problem
+        : { status: 'down', detail: problem?.detail };
 }
 
 

@@ -3,7 +3,7 @@
 // What the page knows, and what follows from it.  The views only read it.
 
 import * as format from './format.js';
-import { Series } from './series.js';
+import { Series, WINDOW } from './series.js';
 
 export const model = {
     splits: null,               // as the API has them; null: not asked yet
@@ -108,7 +108,9 @@ export function health(split) {
 function judge(split) {
     const seen = seenOf(split);
 
+    // what has just begun is little of a minute
     return brokenArm(split) ?? failingArm(seen, BAD_ERRORS, 'bad')
+        ?? failingArm(seenOf(split, WINDOW), BAD_ERRORS, 'bad')
         ?? weakArm(split) ?? failingArm(seen, WARN_ERRORS, 'warn')
         ?? rolledBack(split) ?? quiet(seen)
         ?? { level: 'ok', text: 'All arms answer well' };

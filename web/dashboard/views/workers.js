@@ -20,6 +20,7 @@ function worker({ name, ready, sync, letters }) {
         el('b', {}, name),
         badge(LEVELS[ready.status] ?? 'bad', ready.status ?? 'down'),
         checks(ready.checks),
+        ready.detail && el('span', { class: 'small' }, ready.detail),
         sync && inStep(sync),
         letters && badge(letters.length ? 'warn' : 'ok',
             letters.length ? plural(letters.length, 'dead letter',
