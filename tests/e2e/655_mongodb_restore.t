@@ -15,11 +15,12 @@ use lib "$FindBin::Bin/../lib";
 use File::Path qw(remove_tree);
 use Test::More;
 
-use Ficus::Contract qw(decode soon unique);
+use Ficus::Contract qw(decode);
 use Ficus::Mongo;
+use Ficus::Run qw(wait_for);
 use Ficus::System;
 
-my $users = 80;
+my $users = 40;
 my $step = 2 ** 32;
 
 my $s = Ficus::System->new;
@@ -40,6 +41,7 @@ my $api = Ficus::Contract->of($s->start);
 is($api->ask('POST', '/api/users/batch', json => [ map { { userId => "u$_",
     email => "u$_\@old.example", deliveryAddress => '0' } } 1 .. $users ])
     ->{status}, 200, "$users users");
+level('at first');
 $api->order(orderId => "o$_", userId => "u$_") for 1 .. 3;
 $api->ask('DELETE', "/api/users/u$users", arm => 'v2');
 change('u1', '1');
@@ -182,22 +184,28 @@ sub change {
 }
 
 
-sub in_step {
+sub level {
     my ($when) = @_;
 
     my $url = 'http://127.0.0.1:' . $s->admin_port;
     my $text;
 
-    soon(sub {
+    ok(wait_for(30, sub {
         `$ctl --url=$url sync repair 2>&1`;
         $text = `$ctl --url=$url sync check 2>&1`;
         return $? == 0;
-    }, "$when: the replica is level") or diag($text);
+    }), "$when: the replica is level") or diag($text);
+}
 
-    soon(sub {
+
+sub in_step {
+    my ($when) = @_;
+
+    level($when);
+    ok(wait_for(30, sub {
         !grep {
             look("/api/orders/o$_")->{json}{deliveryAddress}
                 ne look("/api/users/u$_")->{json}{deliveryAddress}
         } 1 .. 3;
-    }, "$when: every order is in step");
+    }), "$when: every order is in step");
 }
