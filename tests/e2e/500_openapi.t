@@ -181,6 +181,8 @@ sub admin_errors {
 
     refused('GET', $_) for @reads;
     refused('DELETE', "$v1/users/diff");
+    $api->admin('DELETE', "$v1/users/diff", headers => [ 'If-Match' => $_ ])
+        for 'none', '"1"';
     $api->admin('GET', "$v1/users/explain");
 
     my $generation = $api->admin('GET', "$v1/users")->{json}{generation};
