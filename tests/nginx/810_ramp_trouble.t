@@ -2,8 +2,8 @@
 
 # Copyright (C) Ficus authors
 
-# Ramps in trouble: the clock is set, the state directory is gone, processes
-# are killed at each step of the writing, reload under load.
+# Ramps in trouble: the clock is set, the state directory is gone, full or
+# read-only, processes are killed at each step of the writing, reload under load.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ use Ficus::Run qw(wait_for);
 use Ficus::Split;
 
 my $t = Ficus::Run->new(allow => [ qr/exited on signal 9/, qr/state" failed/,
-    qr/flock/ ]);
+    qr/flock/, qr/No space left/, qr/Read-only/ ]);
 my $state = $t->dir . '/state';
 my @preload = map {
     $t->shared_object("$FindBin::Bin/$_") // plan(skip_all => 'no C compiler');
@@ -110,6 +110,61 @@ is(get($t->port(0), '/')->{status}, 200, 'requests are served');
 rename "$state.away", $state;
 ok(wait_for(10, sub { now()->{state} eq 'done' }), 'it is back: done');
 is($users->configured, 'v1=10 v2=90', 'all steps were made');
+
+
+# it is full, or read-only, in the middle, where such a disk can be made
+
+my $small = $t->dir . '/small';
+
+END { system "umount '$small' 2>/dev/null" if defined $small && -d $small }
+
+sub in_the_middle {
+    my ($name, $to, $harm, $mend, $log) = @_;
+
+    ramp($to, 10, 0.3);
+    wait_for(5, sub { now()->{step} >= 2 });
+    system $harm;
+    ok(wait_for(5, sub { now()->{why} =~ /^the state cannot be written/ }),
+        "$name: why");
+
+    my $before = $users->state;
+
+    sleep 1;
+
+    my $after = $users->state;
+
+    is($after->{arms}[0]{configured}, $before->{arms}[0]{configured},
+        "$name: the weights stay");
+    is($after->{generation}, $before->{generation}, "$name: the generation stays");
+    is(now()->{state}, 'running', "$name: the ramp waits");
+    like($nginx->log, qr/\[crit\].*$log/, "$name: log");
+    like($nginx->log, qr/the ramp could not make a step, the weights stay/,
+        "$name: what it means");
+    is(get($t->port(0), '/')->{status}, 200, "$name: requests are served");
+    system $mend;
+    ok(wait_for(10, sub { now()->{state} eq 'done' }), "$name: then it ends");
+    is($users->configured, 'v1=' . (100 - $to) . " v2=$to", "$name: all steps");
+}
+
+SKIP: {
+    mkdir $small;
+    skip 'no right to mount', 18 if $> != 0
+        || system("mount -t tmpfs -o size=64k none '$small' 2>/dev/null") != 0;
+
+    system "cp -p '$state'/* '$small'/";
+    rename $state, "$state.away" or die $!;
+    symlink $small, $state or die $!;
+
+    in_the_middle('full', 50, "dd if=/dev/zero of='$small/fill' bs=4096 2>/dev/null",
+        "rm '$small/fill'", qr/No space left/);
+    in_the_middle('read-only', 90, "mount -o remount,ro '$small'",
+        "mount -o remount,rw '$small'", qr/Read-only file system/);
+
+    unlink $state;
+    system "rm -rf '$state.away'; mkdir '$state'; cp -p '$small'/* '$state'/";
+    system "umount '$small'";
+    rmdir $small;
+}
 
 
 # kill -9 of a worker process, and of all, at each step of the writing
