@@ -339,9 +339,10 @@ sim: $(BUILD)/tests/sim/sim
 WATCHED = $(BUILD)/watched/$(notdir $(MODULE))
 WATCHED_OWN = $(addprefix tests/locks/,watch.c places.c calls.c tsan.c)
 WATCHED_SOURCES := $(sort $(wildcard nginx-module/*.c common/*.c))
-WATCHED_CALLS = read write pread fsync flock rename unlink ftruncate close \
-    usleep open memcpy memmove memset memcmp ngx_palloc ngx_pnalloc \
-    ngx_pcalloc ngx_slab_alloc ngx_slab_calloc ngx_thread_task_post \
+WATCHED_COPIES = memcpy memmove memset memcmp
+WATCHED_CALLS = $(WATCHED_COPIES) read write pread fsync flock rename unlink \
+    ftruncate close usleep open ngx_palloc ngx_pnalloc ngx_pcalloc \
+    ngx_slab_alloc ngx_slab_calloc ngx_thread_task_post \
     ngx_vslprintf ngx_sprintf ngx_snprintf ngx_slprintf ngx_log_error_core \
     ngx_shmtx_lock ngx_shmtx_unlock ngx_http_strangler_init_zone
 PUBLISH = $(BUILD)/tests/locks/publish
@@ -408,7 +409,8 @@ $(PUBLISH): $(call watch_objects,modelled,$(PUBLISH_SOURCES) $(PUBLISH_OWN)) \
     $(O)/common/ngx_http_strangler_table.o $(O)/watch.list
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -pie -o $@ $(filter %.o,$^) -Wl,--gc-sections
+	$(Q)$(CC) -pie -o $@ $(filter %.o,$^) -Wl,--gc-sections \
+	    $(addprefix -Wl$(comma)--wrap=,$(WATCHED_COPIES))
 
 comma = ,
 

@@ -7,7 +7,7 @@
 /*
  * What the linker puts in the place of functions that the module must not call
  * with the mutex of a zone: they wait for a disk, lock it once more, or format
- * and allocate, which takes long.  Those that copy are looked at as accesses.
+ * and allocate, which takes long.
  */
 
 
@@ -53,14 +53,6 @@
 
 int __wrap_open(const char *name, int flags, ...);
 int __real_open(const char *name, int flags, ...);
-void *__wrap_memcpy(void *to, const void *from, size_t n);
-void *__wrap_memmove(void *to, const void *from, size_t n);
-void *__wrap_memset(void *to, int c, size_t n);
-int __wrap_memcmp(const void *a, const void *b, size_t n);
-void *__real_memcpy(void *to, const void *from, size_t n);
-void *__real_memmove(void *to, const void *from, size_t n);
-void *__real_memset(void *to, int c, size_t n);
-int __real_memcmp(const void *a, const void *b, size_t n);
 void __wrap_ngx_log_error_core(ngx_uint_t level, ngx_log_t *log,
     ngx_err_t err, const char *fmt, ...);
 void __real_ngx_log_error_core(ngx_uint_t level, ngx_log_t *log,
@@ -137,54 +129,4 @@ __wrap_ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 
     __real_ngx_log_error_core(level, log, err, "%*s", (size_t) (p - text),
                               text);
-}
-
-
-void *
-__wrap_memcpy(void *to, const void *from, size_t n)
-{
-    (void) watch_access((void *) (uintptr_t) from, n, watch_read, WATCH_PC);
-
-    if (watch_access(to, n, watch_write, WATCH_PC)) {
-        (void) __real_memcpy(to, from, n / 2);
-        (void) raise(SIGKILL);
-    }
-
-    return __real_memcpy(to, from, n);
-}
-
-
-void *
-__wrap_memmove(void *to, const void *from, size_t n)
-{
-    (void) watch_access((void *) (uintptr_t) from, n, watch_read, WATCH_PC);
-
-    if (watch_access(to, n, watch_write, WATCH_PC)) {
-        (void) __real_memmove(to, from, n / 2);
-        (void) raise(SIGKILL);
-    }
-
-    return __real_memmove(to, from, n);
-}
-
-
-void *
-__wrap_memset(void *to, int c, size_t n)
-{
-    if (watch_access(to, n, watch_write, WATCH_PC)) {
-        (void) __real_memset(to, c, n / 2);
-        (void) raise(SIGKILL);
-    }
-
-    return __real_memset(to, c, n);
-}
-
-
-int
-__wrap_memcmp(const void *a, const void *b, size_t n)
-{
-    (void) watch_access((void *) (uintptr_t) a, n, watch_read, WATCH_PC);
-    (void) watch_access((void *) (uintptr_t) b, n, watch_read, WATCH_PC);
-
-    return __real_memcmp(a, b, n);
 }

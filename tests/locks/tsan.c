@@ -87,9 +87,14 @@ void __tsan_func_exit(void);
 void __tsan_read_range(void *addr, size_t size);
 void __tsan_write_range(void *addr, size_t size);
 void __tsan_atomic_thread_fence(int order);
-void *__tsan_memcpy(void *to, void *from, size_t size);
-void *__tsan_memmove(void *to, void *from, size_t size);
-void *__tsan_memset(void *to, int c, size_t size);
+void *__wrap_memcpy(void *to, const void *from, size_t n);
+void *__wrap_memmove(void *to, const void *from, size_t n);
+void *__wrap_memset(void *to, int c, size_t n);
+int __wrap_memcmp(const void *a, const void *b, size_t n);
+void *__real_memcpy(void *to, const void *from, size_t n);
+void *__real_memmove(void *to, const void *from, size_t n);
+void *__real_memset(void *to, int c, size_t n);
+int __real_memcmp(const void *a, const void *b, size_t n);
 
 
 /* when nobody knows what is to be stored, anything may be there */
@@ -172,32 +177,51 @@ __tsan_atomic_thread_fence(int order)
 }
 
 
-/* of clang; those of gcc are calls.c's */
-
 void *
-__tsan_memcpy(void *to, void *from, size_t size)
+__wrap_memcpy(void *to, const void *from, size_t n)
 {
-    tsan_access(from, size, watch_read, WATCH_PC);
-    tsan_access(to, size, watch_write, WATCH_PC);
+    (void) watch_access((void *) (uintptr_t) from, n, watch_read, WATCH_PC);
 
-    return memcpy(to, from, size);
+    if (watch_access(to, n, watch_write, WATCH_PC)) {
+        (void) __real_memcpy(to, from, n / 2);
+        (void) raise(SIGKILL);
+    }
+
+    return __real_memcpy(to, from, n);
 }
 
 
 void *
-__tsan_memmove(void *to, void *from, size_t size)
+__wrap_memmove(void *to, const void *from, size_t n)
 {
-    tsan_access(from, size, watch_read, WATCH_PC);
-    tsan_access(to, size, watch_write, WATCH_PC);
+    (void) watch_access((void *) (uintptr_t) from, n, watch_read, WATCH_PC);
 
-    return memmove(to, from, size);
+    if (watch_access(to, n, watch_write, WATCH_PC)) {
+        (void) __real_memmove(to, from, n / 2);
+        (void) raise(SIGKILL);
+    }
+
+    return __real_memmove(to, from, n);
 }
 
 
 void *
-__tsan_memset(void *to, int c, size_t size)
+__wrap_memset(void *to, int c, size_t n)
 {
-    tsan_access(to, size, watch_write, WATCH_PC);
+    if (watch_access(to, n, watch_write, WATCH_PC)) {
+        (void) __real_memset(to, c, n / 2);
+        (void) raise(SIGKILL);
+    }
 
-    return memset(to, c, size);
+    return __real_memset(to, c, n);
+}
+
+
+int
+__wrap_memcmp(const void *a, const void *b, size_t n)
+{
+    (void) watch_access((void *) (uintptr_t) a, n, watch_read, WATCH_PC);
+    (void) watch_access((void *) (uintptr_t) b, n, watch_read, WATCH_PC);
+
+    return __real_memcmp(a, b, n);
 }
