@@ -154,6 +154,14 @@ EOC
     return $status ? $out : 'fits';
 }
 
+my $manual = Ficus::Run::root() . '/docs/man/ngx_http_strangler_module.5';
+my $told = `cat '$manual'` =~ s/\s+/ /gr;
+
+like($told, qr/\Q$_\E/, "the manual: $_") for
+    'zone of 128 kilobytes holds one split of two arms, 256 kilobytes hold four',
+    'one megabyte holds 16, or 8 with 16 worker processes and more',
+    'ten megabytes hold 100 splits of eight arms';
+
 for my $case ([ '128k', 1, 2, 2 ], [ '256k', 4, 2, 2 ], [ '1m', 16, 2, 2 ],
     [ '1m', 8, 2, 16 ], [ '10m', 100, 8, 2 ])
 {
