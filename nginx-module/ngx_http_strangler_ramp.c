@@ -85,29 +85,32 @@ ngx_http_strangler_ramp_tick(ngx_http_strangler_split_t *split)
 }
 
 
-/* a lock that is not waited for; one whose holder has died is taken over */
+/*
+ * A lock that is not waited for; one whose holder has died is taken over.  Who
+ * and since when are one word, so that nobody takes a new holder for an old
+ * one.
+ */
 
 static ngx_int_t
 ngx_http_strangler_hold(ngx_http_strangler_progress_t *p)
 {
-    ngx_atomic_uint_t  holder;
+    ngx_pid_t          pid;
+    ngx_atomic_uint_t  holder, self;
 
     holder = p->holder;
+    pid = (ngx_pid_t) (holder & 0xffffffff);
 
-    if (holder && holder != (ngx_atomic_uint_t) ngx_pid
-        && ngx_current_msec - p->held < NGX_HTTP_STRANGLER_HELD
-        && (kill((ngx_pid_t) holder, 0) == 0 || ngx_errno != ESRCH))
+    if (pid && pid != ngx_pid
+        && (uint32_t) ngx_current_msec - (uint32_t) (holder >> 32)
+           < NGX_HTTP_STRANGLER_HELD
+        && (kill(pid, 0) == 0 || ngx_errno != ESRCH))
     {
         return NGX_AGAIN;
     }
 
-    if (!ngx_atomic_cmp_set(&p->holder, holder, (ngx_atomic_uint_t) ngx_pid)) {
-        return NGX_AGAIN;
-    }
+    self = (ngx_atomic_uint_t) ngx_current_msec << 32 | (uint32_t) ngx_pid;
 
-    p->held = ngx_current_msec;
-
-    return NGX_OK;
+    return ngx_atomic_cmp_set(&p->holder, holder, self) ? NGX_OK : NGX_AGAIN;
 }
 
 

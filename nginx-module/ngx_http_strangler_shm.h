@@ -299,8 +299,7 @@ typedef struct {
     ngx_atomic_t                    retry;
 
     /* held */
-    ngx_atomic_t                    holder;
-    ngx_atomic_t                    held;       /* since, ms */
+    ngx_atomic_t                    holder;     /* since, ms << 32 | pid */
     ngx_atomic_uint_t               id;
     ngx_atomic_uint_t               generation;
     ngx_atomic_uint_t               due;        /* ms, monotonic */

@@ -259,7 +259,8 @@ watch_judge_write(place_t *place, u_char *p, size_t size,
     case watch_held:
 
         if (access != watch_swap
-            && place->sh->progress.holder != (ngx_atomic_uint_t) ngx_pid)
+            && (ngx_pid_t) (place->sh->progress.holder & 0xffffffff)
+               != ngx_pid)
         {
             what = "is written by another process than the holder";
         }
