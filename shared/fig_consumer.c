@@ -19,7 +19,7 @@
 #define FIG_CONSUMER_STORE  1000
 
 /* us */
-#define FIG_CONSUMER_LOOK   5000000
+#define FIG_CONSUMER_LOOK   2000000
 
 
 static void fig_consumer_init(fig_consumer_t *consumer);

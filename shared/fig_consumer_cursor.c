@@ -371,6 +371,12 @@ fig_cursor_floor(fig_consumer_t *consumer, const fig_stream_info_t *info)
         return FIG_OK;
     }
 
+    fig_log_warn("stream %s has messages up to %" PRIu64 ", but none after %"
+                 PRIu64 " comes to %s", consumer->conf.topic->stream.name,
+                 tail, consumer->cursor.seq, consumer->conf.durable);
+
+    /* a new durable may not get them either */
+    fig_sync_want(consumer, "messages do not come");
     consumer->stuck = tail;
 
     return FIG_DECLINED;

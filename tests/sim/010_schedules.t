@@ -32,6 +32,6 @@ schedules('any trouble', 100_000);
 schedules('by events alone', 20_000, '--repair no');
 schedules('no trouble', 5_000, '--faults none');
 schedules('one kind', 2_000, "--faults $_")
-    for qw(crash stop store net broker consumer replay dedupe loss clock);
+    for qw(crash stop store net broker consumer replay dedupe loss clock mute);
 
 done_testing();

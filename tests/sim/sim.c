@@ -71,6 +71,7 @@ static const sim_kind_t  sim_kind_names[] = {
     { SIM_F_DEDUPE, "dedupe" },
     { SIM_F_LOSS, "loss" },
     { SIM_F_CLOCK, "clock" },
+    { SIM_F_MUTE, "mute" },
     { SIM_F_ALL, "all" },
     { 0, "none" },
     { 0, NULL }

@@ -46,7 +46,8 @@
 #define SIM_F_DEDUPE   0x080   /* ... stores a message twice */
 #define SIM_F_LOSS     0x100   /* ... loses its tail, its stream, its head */
 #define SIM_F_CLOCK    0x200   /* the wall clock jumps */
-#define SIM_F_ALL      0x3ff
+#define SIM_F_MUTE     0x400   /* the broker keeps what it stored to itself */
+#define SIM_F_ALL      0x7ff
 
 
 typedef struct sim_fiber_s    sim_fiber_t;

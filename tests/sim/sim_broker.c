@@ -33,6 +33,7 @@ sim_broker_init(void)
 
     for (i = 0; i < SIM_STREAMS; i++) {
         sim_streams[i].now.exists = false;
+        sim_streams[i].now.mute = false;
         sim_streams[i].now.first = 1;
         sim_streams[i].now.last = 0;
         sim_streams[i].now.created = 0;
@@ -72,6 +73,7 @@ sim_stream_create(sim_stream_t *stream, const char *subjects)
 
     stream->subjects = subjects;
     stream->now.exists = true;
+    stream->now.mute = false;
     stream->now.first = 1;
     stream->now.last = 0;
     stream->now.created = (int64_t) now.tv_sec * 1000000000 + now.tv_nsec
@@ -88,7 +90,7 @@ sim_stream_message(const sim_stream_t *stream, uint64_t seq)
 
     log = &stream->now;
 
-    return log->exists && seq >= log->first && seq <= log->last
+    return log->exists && !log->mute && seq >= log->first && seq <= log->last
            ? log->messages[seq - 1] : NULL;
 }
 
@@ -308,6 +310,7 @@ sim_stream_restore(sim_stream_t *stream)
     }
 
     now->exists = true;
+    now->mute = false;
     now->created = copy->created;
     now->first = copy->first;
     now->last = copy->last;

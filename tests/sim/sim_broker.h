@@ -37,6 +37,7 @@ typedef struct {
 
 typedef struct {
     bool             exists;
+    bool             mute;            /* nobody gets the messages */
     int64_t          created;
     uint64_t         first;
     uint64_t         last;

@@ -172,7 +172,7 @@ sim_durable_has(sim_subscription_t *s)
     uint64_t          resend;
     const sim_log_t  *log;
 
-    if (s->dead || !s->stream->now.exists) {
+    if (s->dead || !s->stream->now.exists || s->stream->now.mute) {
         return false;
     }
 

@@ -27,6 +27,7 @@ static void sim_fault_consumer(void);
 static void sim_fault_replay(void);
 static void sim_fault_loss(void);
 static void sim_fault_clock(void);
+static void sim_fault_mute(void);
 static sim_process_t *sim_any_process(void);
 static sim_stream_t *sim_any_stream(void);
 
@@ -44,7 +45,8 @@ static const sim_fault_t  sim_fault_kinds[] = {
     { SIM_F_CONSUMER, sim_fault_consumer },
     { SIM_F_REPLAY, sim_fault_replay },
     { SIM_F_LOSS, sim_fault_loss },
-    { SIM_F_CLOCK, sim_fault_clock }
+    { SIM_F_CLOCK, sim_fault_clock },
+    { SIM_F_MUTE, sim_fault_mute }
 };
 
 static bool      sim_nemesis_ended;
@@ -61,7 +63,7 @@ sim_faults_choose(void)
 
     for (bit = 1; bit & SIM_F_ALL; bit <<= 1) {
 
-        if (sim_odds(bit == SIM_F_LOSS ? 250 : 400)) {
+        if (sim_odds(bit & (SIM_F_LOSS|SIM_F_MUTE) ? 250 : 400)) {
             sim.faults |= bit;
         }
     }
@@ -289,6 +291,21 @@ sim_fault_clock(void)
 
     sim.wall += jump - 3600 * (int64_t) SIM_SECOND;
     sim_trace("the clock jumps");
+}
+
+
+/*
+ * nats-server 2.9 may take the files of a stream that was made again with those
+ * of the old one.  Only who compares learns what it had, so not without that.
+ */
+
+static void
+sim_fault_mute(void)
+{
+    if (sim_options.repair == SIM_REPAIR_YES) {
+        sim_streams[0].now.mute = true;
+        sim_trace("%s is mute", sim_streams[0].name);
+    }
 }
 
 

@@ -86,7 +86,7 @@ sim_processes_init(void)
         process->app->conf = conf;
         sim_memory_drop(process);
 
-        conf->sync_interval = sim_between(500, 3000);
+        conf->sync_interval = sim_odds(500) ? 30000 : sim_between(500, 3000);
         conf->sync_delete = 100;
         conf->dead_letters = SIM_LETTERS;
         conf->store.uri = i == SIM_ORDERS ? "sim:orders" : "sim:users";

@@ -17,7 +17,7 @@
 
 
 /* how long it may take until all is in step again */
-#define SIM_LEVEL   (30 * (uint64_t) SIM_SECOND)
+#define SIM_LEVEL   (10 * (uint64_t) SIM_SECOND)
 #define SIM_LOOK    (50 * SIM_MS)
 #define SIM_UP_IN   (10 * (uint64_t) SIM_SECOND)
 
