@@ -32,10 +32,10 @@ static ngx_uint_t ngx_http_strangler_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_capture_value(
     ngx_http_strangler_shadow_t *s, ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);
-static u_char *ngx_http_strangler_join(u_char *text, u_char *p, u_char *last,
-    ngx_str_t *name, ngx_list_part_t *part);
-static ngx_int_t ngx_http_strangler_keep_value(ngx_pool_t *pool, u_char *text,
-    u_char *last, ngx_str_t *value);
+static u_char *ngx_http_strangler_join(const u_char *text, u_char *p,
+    u_char *last, ngx_str_t *name, ngx_list_part_t *part);
+static ngx_int_t ngx_http_strangler_keep_value(ngx_pool_t *pool,
+    const u_char *text, const u_char *last, ngx_str_t *value);
 static void ngx_http_strangler_capture_body(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r, ngx_chain_t *in);
 static void ngx_http_strangler_capture_trailers(
@@ -353,8 +353,8 @@ ngx_http_strangler_capture_value(ngx_http_strangler_shadow_t *s,
 /* several of them one after the other, cut to what is worth keeping */
 
 static u_char *
-ngx_http_strangler_join(u_char *text, u_char *p, u_char *last, ngx_str_t *name,
-    ngx_list_part_t *part)
+ngx_http_strangler_join(const u_char *text, u_char *p, u_char *last,
+    ngx_str_t *name, ngx_list_part_t *part)
 {
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
@@ -377,8 +377,8 @@ ngx_http_strangler_join(u_char *text, u_char *p, u_char *last, ngx_str_t *name,
 
 
 static ngx_int_t
-ngx_http_strangler_keep_value(ngx_pool_t *pool, u_char *text, u_char *last,
-    ngx_str_t *value)
+ngx_http_strangler_keep_value(ngx_pool_t *pool, const u_char *text,
+    const u_char *last, ngx_str_t *value)
 {
     value->len = last - text;
     value->data = ngx_pnalloc(pool, ngx_max(value->len, 1));
