@@ -383,8 +383,6 @@ refused('upstream s { strangler_override header=a; server 127.0.0.1:1; }', '',
 
 # strangler_pin
 
-my $split = one('zone=z:512k', $two);
-
 accepted("$split strangler_pin v1;", 'strangler_pin $arg_p; location / {
     strangler_pin "x$arg_p"; if ($arg_x) { strangler_pin v2; } }', 'pins');
 accepted($split, 'strangler_pin "";', 'empty pin');

@@ -80,7 +80,7 @@ sub _program {
     return $ENV{FICUS_NGINX} if defined $ENV{FICUS_NGINX};
 
     for my $dir (split(/:/, $ENV{PATH}), '/usr/sbin') {
-        return "$dir/nginx" if -x "$dir/nginx";
+        return "$dir/nginx" if -f "$dir/nginx" && -x _;
     }
 
     die "no nginx in PATH; set FICUS_NGINX\n";
