@@ -15,7 +15,8 @@ WATCHED_CALLS = $(WATCHED_COPIES) read write pread fsync flock rename unlink \
     ngx_vslprintf ngx_sprintf ngx_snprintf ngx_slprintf ngx_log_error_core \
     ngx_shmtx_lock ngx_shmtx_unlock ngx_http_strangler_init_zone
 PUBLISH = $(BUILD)/tests/locks/publish
-PUBLISH_OWN = $(addprefix tests/locks/,publish.c model.c tsan.c)
+PUBLISH_OWN = $(addprefix tests/locks/,publish.c model.c tsan.c) \
+    common/ngx_http_strangler_table.c
 PUBLISH_SOURCES = nginx-module/ngx_http_strangler_zone.c \
     nginx-module/ngx_http_strangler_route.c
 
@@ -75,7 +76,7 @@ print-watched:
 
 # what is not tried of these files is left out
 $(PUBLISH): $(call watch_objects,modelled,$(PUBLISH_SOURCES) $(PUBLISH_OWN)) \
-    $(O)/common/ngx_http_strangler_table.o $(O)/watch.list
+    $(O)/watch.list
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie -o $@ $(filter %.o,$^) -Wl,--gc-sections \
