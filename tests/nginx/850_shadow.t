@@ -149,27 +149,6 @@ $nginx->start;
 my $port = $t->port(0);
 my %split = map { $_ => Ficus::Split->new($t->port(1), $_) }
     qw(http fcgi few dead part none);
-my $read = 0;
-
-
-# the lines of a log since the last time, as soon as there are so many
-
-my %read;
-
-sub lines {
-    my ($log, $n) = @_;
-
-    my @lines;
-
-    wait_for(5, sub {
-        @lines = split /\n/, substr $t->read("logs/$log"), $read{$log} // 0;
-        return @lines >= $n;
-    });
-
-    $read{$log} = length $t->read("logs/$log");
-
-    return @lines;
-}
 
 
 sub shadow { return $split{$_[0]}->state->{shadow} }
@@ -189,7 +168,7 @@ my @client = (Host => 'acme.example', Cookie => 'uid=7; a=b',
 
 is(request($port, 'GET', '/a/../b%20c//d?x=%2f&y', headers => \@client)->{body},
     "v1\n", 'the client gets the answer of its arm');
-is_deeply([ lines('seen', 1) ],
+is_deeply([ $t->lines('seen', 1) ],
     [ 'GET /a/../b%20c//d?x=%2f&y|127.0.0.1 http HTTP/1.1 acme.example acme|'
         . 'uid=7; a=b|one||1||' ],
     'the other arm gets the same request');
@@ -198,19 +177,19 @@ is(shadow('http')->{started}, 1, 'one was started');
 is(shadow('http')->{failed}, 0, 'and did not fail');
 
 is(get($port, '/b', 'X-Ficus-Arm' => 'v2')->{body}, "v2\n", 'v2 answers');
-like((lines('seen', 1))[0], qr{^GET /b\|.*\|\|\|$}, 'a client is no shadow');
+like(($t->lines('seen', 1))[0], qr{^GET /b\|.*\|\|\|$}, 'a client is no shadow');
 ok(settled('http'), 'the baseline is asked then');
 is(shadow('http')->{started}, 2, 'the second one');
 
 request($port, 'HEAD', '/h');
-like((lines('seen', 1))[0], qr{^HEAD /h\|}, 'HEAD');
+like(($t->lines('seen', 1))[0], qr{^HEAD /h\|}, 'HEAD');
 
 get($port, '/rewritten/x');
-like((lines('seen', 1))[0], qr{^GET /to/x\|}, 'rewritten anew');
+like(($t->lines('seen', 1))[0], qr{^GET /to/x\|}, 'rewritten anew');
 get($port, '/redirected/x');
-like((lines('seen', 1))[0], qr{^GET /redirected/x\|}, 'through error_page');
+like(($t->lines('seen', 1))[0], qr{^GET /redirected/x\|}, 'through error_page');
 get($port, '/closed/x');
-like((lines('seen', 1))[0], qr{^GET /closed/x\|}, 'lingering_close');
+like(($t->lines('seen', 1))[0], qr{^GET /closed/x\|}, 'lingering_close');
 
 
 # what it does not
@@ -224,20 +203,20 @@ request($port, 'POST', '/p', body => 'x');
 request($port, 'DELETE', '/p');
 is(shadow('http')->{started}, $before->{started},
     'no shadow of pins, of unsafe methods, where it is off');
-is_deeply([ lines('seen', 0) ], [], 'v2 has seen nothing');
+is_deeply([ $t->lines('seen', 0) ], [], 'v2 has seen nothing');
 
 my $body = 'body ' x 2000;
 
 request($port, 'PUT', '/writes/x', body => $body);
-is((split /\|/, (lines('seen', 1))[0])[7], $body,
+is((split /\|/, ($t->lines('seen', 1))[0])[7], $body,
     'a body, from the temporary file');
 request($port, 'POST', '/writes/x', body => 'small');
-like((lines('seen', 1))[0], qr{^POST /writes/x\|.*\|5\|small$}, 'a small one');
+like(($t->lines('seen', 1))[0], qr{^POST /writes/x\|.*\|5\|small$}, 'a small one');
 my $c = Ficus::HTTP->connect($port);
 $c->send("POST /writes/y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     . "\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
 is($c->receive->{status}, 200, 'in chunks');
-like((lines('seen', 1))[0], qr{^POST /writes/y\|.*\|5\|abcde$},
+like(($t->lines('seen', 1))[0], qr{^POST /writes/y\|.*\|5\|abcde$},
     'gets a length');
 
 ok(settled('http'), 'done');
@@ -247,10 +226,10 @@ stream('y' x 40000, 'y' x 30000);
 ok(wait_for(5,
     sub { shadow('http')->{dropped} - $before->{dropped} == 2 }),
     'a body that is too large, read before or passed on as it comes');
-is_deeply([ lines('seen', 0) ], [], 'v2 has seen nothing of it');
+is_deeply([ $t->lines('seen', 0) ], [], 'v2 has seen nothing of it');
 
 stream(map { $_ x 3000 } 'a' .. 'e');
-is((split /\|/, (lines('seen', 1))[0])[7],
+is((split /\|/, ($t->lines('seen', 1))[0])[7],
     join('', map { $_ x 3000 } 'a' .. 'e'), 'one passed on as it comes');
 
 
@@ -284,7 +263,7 @@ is($c->ask('POST', '/next', body => 'x')->{status}, 200, 'and again');
 cmp_ok(time - $start, '<', 1, 'no client waits for a shadow');
 cmp_ok(shadow('http')->{in_flight}, '>=', 1, 'which is on its way');
 ok(settled('http'), 'until it has come back');
-lines('seen', 2);
+$t->lines('seen', 2);
 
 
 # it counts for nobody
@@ -309,7 +288,7 @@ is(get($port, '/limited/x')->{status}, 200, 'limit_req: the first');
 ok(settled('http'), 'and its shadow');
 is(get($port, '/limited/x')->{status}, 200, 'limit_req: the second');
 
-sub logged { return sort grep { m{/$_[0]} } lines('access', $_[1]) }
+sub logged { return sort grep { m{/$_[0]} } $t->lines('access', $_[1]) }
 
 get($port, '/logged/x');
 ok(settled('http'), 'done');

@@ -165,24 +165,6 @@ sub settled {
 }
 
 
-my %read;
-
-sub lines {
-    my ($log, $n) = @_;
-
-    my @lines;
-
-    wait_for(5, sub {
-        @lines = split /\n/, substr $t->read("logs/$log"), $read{$log} // 0;
-        return @lines >= $n;
-    });
-
-    $read{$log} = length $t->read("logs/$log");
-
-    return @lines;
-}
-
-
 sub dropped {
     my ($name) = @_;
 
@@ -208,7 +190,7 @@ for my $name (qw(http fcgi)) {
         "$path: what came from the cache has no shadow");
 }
 
-is(scalar lines('seen', 1), 1, 'v2 was asked once');
+is(scalar $t->lines('seen', 1), 1, 'v2 was asked once');
 is(dropped('fcgi'), 1, 'counted if the arm is in the key');
 is(get($port, '/cached/b', 'X-Ficus-Arm' => 'v2')->{body}, "v2\n",
     'v2 fills the cache');
@@ -225,22 +207,22 @@ is(get($port, '/stored/a')->{body}, "v1\n", 'the answer is stored');
 ok(settled('http'), 'done');
 is($t->read('stored/stored/a'), "v1\n", 'that of the shadow is not');
 ok(!-e "$file.tmp", 'nor left over');
-lines('seen', 2);
-lines('asked', 0);
+$t->lines('seen', 2);
+$t->lines('asked', 0);
 
 
 # who may is asked once
 
 get($port, '/let-in/a', Who => 7);
 ok(settled('http'), 'done');
-is_deeply([ lines('seen', 1) ], [ 'GET /let-in/a|user-7 user-7||' ],
+is_deeply([ $t->lines('seen', 1) ], [ 'GET /let-in/a|user-7 user-7||' ],
     'auth_request: the shadow has what it said');
-is(scalar lines('asked', 1), 1, 'it was asked once');
+is(scalar $t->lines('asked', 1), 1, 'it was asked once');
 get($port, '/tried/a', Who => 8);
 ok(settled('http'), 'done');
-is_deeply([ lines('seen', 1) ], [ 'GET /tried/a|user-8||' ],
+is_deeply([ $t->lines('seen', 1) ], [ 'GET /tried/a|user-8||' ],
     'before a named location');
-is(scalar lines('asked', 1), 1, 'once');
+is(scalar $t->lines('asked', 1), 1, 'once');
 
 my $started = shadow('http')->{started};
 
@@ -248,14 +230,14 @@ is(get($port, '/let-in/b')->{status}, 401, 'nobody');
 is(get($port, '/few/b')->{status}, 403, 'from elsewhere');
 ok(settled('http'), 'done');
 is(shadow('http')->{started}, $started, 'who is not let in has no shadow');
-is_deeply([ lines('seen', 0) ], [], 'v2 has seen nothing of it');
+is_deeply([ $t->lines('seen', 0) ], [], 'v2 has seen nothing of it');
 
 
 # arms with protocols of their own
 
 is(get($port, '/mixed/a')->{body}, "f1\n", 'FastCGI answers');
 ok(settled('mixed'), 'done');
-is_deeply([ lines('seen', 1) ], [ 'GET /mixed/a|||' ], 'HTTP is asked');
+is_deeply([ $t->lines('seen', 1) ], [ 'GET /mixed/a|||' ], 'HTTP is asked');
 is_deeply([ @{shadow('mixed')}{qw(started compared failed)} ], [ 1, 1, 0 ],
     'and compared');
 is(get($port, '/mixed/a', 'X-Ficus-Arm' => 'new')->{body}, "v2\n",
@@ -263,10 +245,10 @@ is(get($port, '/mixed/a', 'X-Ficus-Arm' => 'new')->{body}, "v2\n",
 ok(settled('mixed'), 'done');
 is_deeply([ @{shadow('mixed')}{qw(started compared failed)} ], [ 2, 2, 0 ],
     'FastCGI is asked');
-lines('seen', 1);
+$t->lines('seen', 1);
 request($port, 'POST', '/mixed/b', body => 'body');
 ok(settled('mixed'), 'done');
-is_deeply([ lines('seen', 1) ], [ 'POST /mixed/b|||body' ], 'with its body');
+is_deeply([ $t->lines('seen', 1) ], [ 'POST /mixed/b|||body' ], 'with its body');
 is(get($port, '/mixed/c', 'X-Ficus-Arm' => 'new')->{body}, "v2\n",
     'its cache has nothing of a shadow');
 

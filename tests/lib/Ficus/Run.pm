@@ -12,6 +12,8 @@ package Ficus::Run;
 #     $t->write($name, $text)     makes a file of expanded text, returns its path
 #     $t->read($name)             its content, '' if there is none
 #     $t->log($name)              the same of logs/NAME
+#     $t->lines($name, $n)        the lines of logs/NAME since the last time, as
+#                                 soon as there are $n, or after 5 s
 #     $t->spawn($name, %o)        starts a process, logs to logs/NAME.log:
 #         command => [ ... ]        a program, or
 #         code => sub { ... }       a forked Perl function
@@ -145,6 +147,23 @@ sub log {
     my ($self, $name) = @_;
 
     return $self->read("logs/$name");
+}
+
+
+sub lines {
+    my ($self, $name, $n) = @_;
+
+    my $from = $self->{seen}{$name} // 0;
+    my $new;
+
+    wait_for(5, sub {
+        $new = substr $self->log($name), $from;
+        return $new =~ tr/\n// >= $n;
+    });
+
+    $self->{seen}{$name} = $from + length $new;
+
+    return split /\n/, $new;
 }
 
 
