@@ -15,7 +15,7 @@ use Test::More;
 
 use Ficus::HTTP qw(request);
 use Ficus::Nginx;
-use Ficus::Run qw(children root wait_for);
+use Ficus::Run qw(root wait_for);
 use Ficus::System;
 
 my $s = Ficus::System->new->start;
@@ -241,10 +241,8 @@ like($err, qr/terminal/, 'watch without a terminal');
 SKIP: {
     skip 'script(1) is missing', 4 if !-x '/usr/bin/script';
 
-    my $pid = $s->run->spawn('watch', env => { TERM => 'xterm',
-            LC_ALL => 'C.UTF-8' },
-        command => [ 'script', '-qfc', Ficus::System->program('ficusctl')
-            . ' watch users', '/dev/null' ]);
+    $s->run->spawn('watch', env => { TERM => 'xterm', LC_ALL => 'C.UTF-8' },
+        terminal => [ Ficus::System->program('ficusctl'), 'watch', 'users' ]);
 
     wait_for(10, sub { $s->run->log('watch.log') =~ /generation/ });
     $s->get('/api/users/x') for 1 .. 20;
@@ -254,8 +252,7 @@ SKIP: {
     ok(wait_for(10, sub { $s->run->log('watch.log')
         =~ /v[12] +[\d.]+  \S+█.* 100\.00 +\d+/ }), 'with the share seen');
 
-    kill 'INT', children($pid);
-    $s->run->forget('watch');
+    $s->run->interrupt('watch');
     like($s->run->log('watch.log'), qr/\e\[\?25h/, 'and the cursor is back');
 }
 

@@ -15,7 +15,7 @@ use Test::More;
 
 use Ficus::HTTP qw(get request);
 use Ficus::Nginx;
-use Ficus::Run qw(children wait_for);
+use Ficus::Run qw(wait_for);
 use Ficus::System;
 
 my $t = Ficus::Run->new(allow => [ qr/connect\(\) failed/,
@@ -223,19 +223,15 @@ $t->done;
 sub watch {
     my ($regex, @args) = @_;
 
-    my $pid = $t->spawn('watch', env => { TERM => 'xterm',
-            LC_ALL => 'C.UTF-8' },
-        command => [ 'script', '-qfc', 'stty cols 80 rows 24; exec '
-            . Ficus::System->program('ficusctl') . " watch @args",
-            '/dev/null' ]);
+    $t->spawn('watch', env => { TERM => 'xterm', LC_ALL => 'C.UTF-8' },
+        terminal => [ Ficus::System->program('ficusctl'), 'watch', @args ]);
 
     ok(wait_for(10, sub { $t->log('watch.log') =~ /\e\[\d+A.*$regex.*\e\[J/s }),
         'watch draws again');
 
     my $screen = $t->log('watch.log') =~ s/\e\[(?!J)[?\d;]*[a-zA-Z]//gr;
 
-    kill 'INT', children($pid);
-    $t->forget('watch');
+    $t->interrupt('watch');
     $t->write('logs/watch.log', '');
 
     return $screen;

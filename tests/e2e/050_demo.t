@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Time::HiRes qw(time);
 
-use Ficus::Run qw(children wait_for);
+use Ficus::Run qw(wait_for);
 use Ficus::System;
 
 my $s = Ficus::System->new;
@@ -71,9 +71,8 @@ clean('all');
 SKIP: {
     skip 'script(1) is missing', 1 if !-x '/usr/bin/script';
 
-    my $pid = $t->spawn('cut', env => { %{$s->{env}}, TERM => 'xterm',
-            LC_ALL => 'C.UTF-8', NO_COLOR => undef },
-        command => [ 'script', '-qfc', $demo, '/dev/null' ]);
+    $t->spawn('cut', terminal => [ $demo ], env => { %{$s->{env}},
+        TERM => 'xterm', LC_ALL => 'C.UTF-8', NO_COLOR => undef });
 
     ok(wait_for(30, sub { $t->log('cut.log') =~ / 80  / }), 'it runs');
     like($t->log('cut.log'), qr/\e\[\d+A/, 'the table is drawn again');
@@ -81,8 +80,7 @@ SKIP: {
     cmp_ok(scalar @{$s->get('/api/orders')->{json}}, '>=', 100,
         'and makes orders');
 
-    kill 'INT', children($pid);
-    $t->forget('cut');
+    $t->interrupt('cut');
     like($t->log('cut.log'), qr/all that was made is\s+removed/, 'tidies up');
     clean('after Ctrl-C');
 }

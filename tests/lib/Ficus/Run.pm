@@ -16,6 +16,7 @@ package Ficus::Run;
 #                                 soon as there are $n, or after 5 s
 #     $t->spawn($name, %o)        starts a process, logs to logs/NAME.log:
 #         command => [ ... ]        a program, or
+#         terminal => [ ... ]       the same on a terminal of 80 x 24, or
 #         code => sub { ... }       a forked Perl function
 #         env => { A => 1 }         added to the environment, undef removes
 #         ready => ...              a port, a socket's path or a function; waits
@@ -26,6 +27,7 @@ package Ficus::Run;
 #                                 or undef without a compiler
 #     $t->pid($name)
 #     $t->stop($name, $signal)    TERM if not said; returns the wait status
+#     $t->interrupt($name)        Ctrl-C on its terminal; waits for its end
 #     $t->forget($name)           the test has killed it: no check of its end
 #     $t->allow(qr/.../, ...)     tolerates more log lines
 #     $t->done                    stops all, checks, ends the test
@@ -219,12 +221,24 @@ sub _child {
         POSIX::_exit($@ ? 1 : 0);
     }
 
-    my @command = @{$opt{command}};
+    my @command = @{$opt{command} // _terminal($opt{terminal})};
 
     { exec { $command[0] } @command; }
 
     print STDERR "exec $command[0]: $!\n";
     POSIX::_exit(127);
+}
+
+
+# The shell is any: it gives way to the program, which is script's only child.
+
+sub _terminal {
+    my ($command) = @_;
+
+    my $quoted = join ' ', map { "'" . s/'/'\\''/gr . "'" } @$command;
+
+    return [ 'script', '-qfc', "stty cols 80 rows 24; exec $quoted",
+        '/dev/null' ];
 }
 
 
@@ -333,6 +347,14 @@ sub stop {
     }
 
     return $p->{status};
+}
+
+
+sub interrupt {
+    my ($self, $name) = @_;
+
+    kill 'INT', children($self->pid($name));
+    $self->forget($name);
 }
 
 
