@@ -38,8 +38,17 @@ await page.keyboard.press('ControlOrMeta+A');
 await page.keyboard.type('12.5');
 is(await page.locator(':focus').inputValue(), '12.5',
     'what is being typed stays, too');
+await page.getByText('have changed since you began').waitFor();
+await page.keyboard.press('ControlOrMeta+A');
+await page.keyboard.type('0');
+await page.getByText('have changed since you began')
+    .waitFor({ state: 'detached' });
+is(await focused(), 'v2', 'the focus stays when a note above it goes');
+await page.keyboard.type('.25');
+is(await page.locator(':focus').inputValue(), '0.25', 'and so does the caret');
 await tabTo('Reset');
 await press('Enter');
+is(await focused(), 'Reset', 'and when that button has nothing left to do');
 await tabTo('v2', true);
 await page.keyboard.type('12.5');
 await tabTo('Review the change');

@@ -132,26 +132,19 @@ function morphProperties(old, fresh) {
 
 
 function morphChildren(old, fresh) {
-    const children = [...fresh.childNodes];
-    const wanted = new Set(children.map(keyOf).filter(Boolean));
-    const kept = new Map();
+    const kept = keyed(old.childNodes);
+    const wanted = keyed(fresh.childNodes);
 
-    for (const child of [...old.childNodes]) {
-        const key = keyOf(child);
-
-        if (key && wanted.has(key)) {
-            kept.set(key, child);
-
-        } else if (key) {
+    for (const [key, child] of kept) {
+        if (!wanted.has(key)) {
             child.remove();
         }
     }
 
     let cursor = old.firstChild;
 
-    for (const child of children) {
-        const key = keyOf(child);
-        const match = key ? kept.get(key) : sameKind(cursor, child);
+    for (const [key, child] of wanted) {
+        const match = kept.get(key);
 
         if (!match) {
             old.insertBefore(child, cursor);
@@ -167,21 +160,32 @@ function morphChildren(old, fresh) {
 
         morph(match, child);
     }
+}
 
-    while (cursor) {
-        const next = cursor.nextSibling;
-        cursor.remove();
-        cursor = next;
+
+// In their order.  One without a data-key is the n-th of its name and class, so
+// that what comes and goes leaves its neighbours alone.
+
+function keyed(nodes) {
+    const counts = new Map();
+
+    return new Map([...nodes].map((node) => {
+        const kind = kindOf(node);
+        const count = counts.get(kind) ?? 0;
+
+        counts.set(kind, count + 1);
+
+        return [`${kind} ${count}`, node];
+    }));
+}
+
+
+function kindOf(node) {
+    if (node.nodeType !== Node.ELEMENT_NODE) {
+        return node.nodeName;
     }
-}
 
+    const name = node.dataset.key ?? node.classList[0] ?? '';
 
-function keyOf(node) {
-    return node.nodeType === Node.ELEMENT_NODE
-        ? node.getAttribute('data-key') : null;
-}
-
-
-function sameKind(old, fresh) {
-    return old && !keyOf(old) && old.nodeName === fresh.nodeName ? old : null;
+    return `${node.nodeName} ${name}`;
 }
