@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +37,9 @@ static fig_status_t fig_fcgi_open_timer(fig_fcgi_t *fcgi);
 static fig_status_t fig_fcgi_start(fig_fcgi_t *fcgi);
 static fig_status_t fig_fcgi_start_thread(fig_fcgi_thread_t *thread,
     const pthread_attr_t *attr);
-static void fig_fcgi_drain(fig_fcgi_t *fcgi);
+static fig_status_t fig_fcgi_start_acceptor(fig_fcgi_t *fcgi,
+    const pthread_attr_t *attr);
+static fig_status_t fig_fcgi_started(int rc);
 static void fig_fcgi_wait_for(fig_fcgi_t *fcgi, const size_t *count,
     uint64_t deadline);
 static void fig_fcgi_join(fig_fcgi_t *fcgi);
@@ -117,7 +118,7 @@ fig_fcgi_enough(void)
 }
 
 
-/* listener and timer are armed one-shot, too; quit wakes every thread */
+/* the timer is armed one-shot, too; quit wakes every thread */
 
 static fig_status_t
 fig_fcgi_open_set(fig_fcgi_t *fcgi)
@@ -132,9 +133,7 @@ fig_fcgi_open_set(fig_fcgi_t *fcgi)
            != FIG_OK
         || fig_fcgi_open_timer(fcgi) != FIG_OK
         || fig_fcgi_add(fcgi, &fcgi->quit, EPOLLIN) != FIG_OK
-        || fig_fcgi_add(fcgi, &fcgi->timer, EPOLLIN|EPOLLONESHOT) != FIG_OK
-        || fig_fcgi_add(fcgi, &fcgi->listener.fd, EPOLLIN|EPOLLONESHOT)
-           != FIG_OK)
+        || fig_fcgi_add(fcgi, &fcgi->timer, EPOLLIN|EPOLLONESHOT) != FIG_OK)
     {
         fig_log_errno("cannot set up the responder");
         return FIG_ERROR;
@@ -203,6 +202,10 @@ fig_fcgi_start(fig_fcgi_t *fcgi)
         rc = fig_fcgi_start_thread(&fcgi->threads[i], &attr);
     }
 
+    if (rc == FIG_OK) {
+        rc = fig_fcgi_start_acceptor(fcgi, &attr);
+    }
+
     (void) pthread_attr_destroy(&attr);
 
     return rc;
@@ -234,6 +237,25 @@ fig_fcgi_start_thread(fig_fcgi_thread_t *thread, const pthread_attr_t *attr)
 
     (void) pthread_mutex_unlock(&fcgi->mutex);
 
+    return fig_fcgi_started(rc);
+}
+
+
+static fig_status_t
+fig_fcgi_start_acceptor(fig_fcgi_t *fcgi, const pthread_attr_t *attr)
+{
+    int  rc;
+
+    rc = pthread_create(&fcgi->acceptor, attr, fig_fcgi_acceptor, fcgi);
+    fcgi->accepting = rc == 0;
+
+    return fig_fcgi_started(rc);
+}
+
+
+static fig_status_t
+fig_fcgi_started(int rc)
+{
     if (rc != 0) {
         errno = rc;
         fig_log_errno("cannot start a thread");
@@ -256,13 +278,7 @@ fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
     atomic_store(&fcgi->stopping, true);
     fig_fcgi_hide(&fcgi->listener);
 
-    if (fcgi->listener.fd != -1 && fcgi->epoll != -1) {
-        (void) epoll_ctl(fcgi->epoll, EPOLL_CTL_DEL, fcgi->listener.fd, NULL);
-        fig_fcgi_drain(fcgi);
-        (void) shutdown(fcgi->listener.fd, SHUT_RDWR);
-        fig_fcgi_drain(fcgi);
-    }
-
+    fig_fcgi_accept_stop(fcgi);
     fig_fcgi_conns_stop(fcgi);
     fig_fcgi_wait_for(fcgi, &fcgi->nconns, until);
 
@@ -285,31 +301,6 @@ fig_fcgi_stop(fig_fcgi_t *fcgi, uint64_t timeout)
     }
 
     return rc;
-}
-
-
-/* who connected in time is served */
-
-static void
-fig_fcgi_drain(fig_fcgi_t *fcgi)
-{
-    int               fd;
-    fig_fcgi_conn_t  *conn;
-
-    for ( ;; ) {
-        fd = accept4(fcgi->listener.fd, NULL, NULL,
-                     SOCK_CLOEXEC|SOCK_NONBLOCK);
-
-        if (fd == -1) {
-            return;
-        }
-
-        conn = fig_fcgi_conn_open(fcgi, fd);
-
-        if (conn) {
-            fig_fcgi_conn_arm(fcgi, conn);
-        }
-    }
 }
 
 

@@ -44,22 +44,6 @@ static void fig_fcgi_conn_peer(const fig_fcgi_t *fcgi,
     const fig_fcgi_conn_t *conn, fig_fcgi_peer_t *peer);
 
 
-bool
-fig_fcgi_conn_room(fig_fcgi_t *fcgi)
-{
-    bool  room;
-
-    (void) pthread_mutex_lock(&fcgi->mutex);
-
-    room = fcgi->nconns / 2 < fcgi->conf.max_connections;
-    fcgi->full = !room;
-
-    (void) pthread_mutex_unlock(&fcgi->mutex);
-
-    return room;
-}
-
-
 fig_fcgi_conn_t *
 fig_fcgi_conn_open(fig_fcgi_t *fcgi, int fd)
 {
@@ -111,8 +95,6 @@ fig_fcgi_conn_link(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 void
 fig_fcgi_conn_close(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 {
-    bool  full;
-
     (void) pthread_mutex_lock(&fcgi->mutex);
 
     if (conn->prev) {
@@ -128,20 +110,13 @@ fig_fcgi_conn_close(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn)
 
     fcgi->nconns--;
 
-    if (fcgi->nconns == 0) {
+    if (fcgi->nconns == 0 || fcgi->full) {
         (void) pthread_cond_broadcast(&fcgi->changed);
     }
-
-    full = fcgi->full;
-    fcgi->full = false;
 
     (void) pthread_mutex_unlock(&fcgi->mutex);
 
     fig_fcgi_conn_free(conn);
-
-    if (full) {
-        fig_fcgi_rearm(fcgi, &fcgi->listener.fd);
-    }
 }
 
 

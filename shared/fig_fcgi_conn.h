@@ -72,7 +72,7 @@ struct fig_fcgi_s {
     pthread_cond_t        changed;
     fig_fcgi_conn_t      *conns;
     size_t                nconns;
-    bool                  full;        /* nobody else is accepted */
+    bool                  full;        /* the acceptor waits for room */
     size_t                running;     /* threads */
 
     fig_counter_t        *refused_connections;
@@ -84,6 +84,9 @@ struct fig_fcgi_s {
 
     size_t                nthreads;
     fig_fcgi_thread_t    *threads;
+
+    pthread_t             acceptor;
+    bool                  accepting;   /* it was started */
 };
 
 
@@ -103,11 +106,13 @@ void *fig_fcgi_thread(void *data);
 
 
 /*
- * Whether another connection may be; if not, the listener is armed again when
- * one is closed.
+ * What one more thread runs: it accepts while there is room, whatever becomes
+ * of the others, so that nobody finds the backlog full since they wait.  stop
+ * ends it, and takes all that have connected in time.
  */
 
-bool fig_fcgi_conn_room(fig_fcgi_t *fcgi);
+void *fig_fcgi_acceptor(void *data);
+void fig_fcgi_accept_stop(fig_fcgi_t *fcgi);
 
 
 /*
@@ -134,13 +139,6 @@ void fig_fcgi_conn_drop(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
  */
 
 void fig_fcgi_conn_arm(fig_fcgi_t *fcgi, fig_fcgi_conn_t *conn);
-
-
-/*
- * Arms the listener, or the timer.
- */
-
-void fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd);
 
 
 /*

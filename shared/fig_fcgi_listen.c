@@ -105,7 +105,7 @@ fig_fcgi_listen_path(fig_fcgi_listener_t *listener, unsigned mode)
     struct stat  st;
 
     path = listener->path;
-    fd = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0);
     listener->fd = fd;
 
     if (fd == -1) {
@@ -247,8 +247,7 @@ fig_fcgi_bind_host(fig_fcgi_listener_t *listener, const struct addrinfo *info)
     int  one;
 
     one = 1;
-    listener->fd = socket(info->ai_family,
-                          SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0);
+    listener->fd = socket(info->ai_family, SOCK_STREAM|SOCK_CLOEXEC, 0);
 
     if (listener->fd == -1
         || setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one,

@@ -13,20 +13,11 @@
 #include <unistd.h>
 
 
-/* ms until accept() is tried again when there are no descriptors */
-#define FIG_FCGI_BREATHER  100
-
-/* connections accepted before others have their turn */
-#define FIG_FCGI_ACCEPTS   64
-
-
 static void fig_fcgi_wait(fig_fcgi_t *fcgi, struct epoll_event *event);
 static void fig_fcgi_park(fig_fcgi_t *fcgi);
 static bool fig_fcgi_unpark(fig_fcgi_t *fcgi);
 static void fig_fcgi_event(fig_fcgi_thread_t *thread,
     const struct epoll_event *event);
-static void fig_fcgi_accept(fig_fcgi_thread_t *thread);
-static fig_fcgi_conn_t *fig_fcgi_accept_one(fig_fcgi_t *fcgi, bool *more);
 static void fig_fcgi_tick(fig_fcgi_t *fcgi);
 
 
@@ -133,10 +124,7 @@ fig_fcgi_event(fig_fcgi_thread_t *thread, const struct epoll_event *event)
 
     fig_fcgi_queue_look(&fcgi->queue);
 
-    if (source == &fcgi->listener.fd) {
-        fig_fcgi_accept(thread);
-
-    } else if (source == &fcgi->timer) {
+    if (source == &fcgi->timer) {
         fig_fcgi_tick(fcgi);
 
     } else if (event->events & (EPOLLHUP|EPOLLERR)) {
@@ -148,98 +136,20 @@ fig_fcgi_event(fig_fcgi_thread_t *thread, const struct epoll_event *event)
 }
 
 
-/*
- * All that wait for it are accepted, so that they queue with the others.  The
- * listener is armed again before the first of them is served.
- */
-
-static void
-fig_fcgi_accept(fig_fcgi_thread_t *thread)
-{
-    bool              more, room;
-    unsigned          i;
-    fig_fcgi_t       *fcgi;
-    fig_fcgi_conn_t  *conn, *first;
-
-    fcgi = thread->fcgi;
-    first = NULL;
-    more = true;
-
-    room = fig_fcgi_conn_room(fcgi);
-
-    for (i = 0; room && more && i < FIG_FCGI_ACCEPTS; i++) {
-        conn = fig_fcgi_accept_one(fcgi, &more);
-
-        if (first == NULL) {
-            first = conn;
-
-        } else if (conn) {
-            fig_fcgi_conn_arm(fcgi, conn);
-        }
-
-        room = fig_fcgi_conn_room(fcgi);
-    }
-
-    if (room) {
-        fig_fcgi_rearm(fcgi, &fcgi->listener.fd);
-    }
-
-    if (first) {
-        fig_fcgi_conn_serve(thread, first);
-    }
-}
-
-
-static fig_fcgi_conn_t *
-fig_fcgi_accept_one(fig_fcgi_t *fcgi, bool *more)
-{
-    int  fd;
-
-    fd = accept4(fcgi->listener.fd, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK);
-
-    if (fd != -1) {
-        return fig_fcgi_conn_open(fcgi, fd);
-    }
-
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM
-        || errno == ENOBUFS)
-    {
-        fig_log_errno("accept4() failed");
-        (void) poll(NULL, 0, FIG_FCGI_BREATHER);
-    }
-
-    *more = false;
-
-    return NULL;
-}
-
-
 static void
 fig_fcgi_tick(fig_fcgi_t *fcgi)
 {
-    uint64_t  ticks;
+    uint64_t            ticks;
+    struct epoll_event  event;
 
     if (read(fcgi->timer, &ticks, sizeof(ticks)) == sizeof(ticks)) {
         fig_fcgi_conns_sweep(fcgi);
     }
 
-    fig_fcgi_rearm(fcgi, &fcgi->timer);
-}
-
-
-/* who stops has taken the listener out of the set: then nothing is armed */
-
-void
-fig_fcgi_rearm(fig_fcgi_t *fcgi, int *fd)
-{
-    struct epoll_event  event;
-
     event.events = EPOLLIN|EPOLLONESHOT;
-    event.data.ptr = fd;
+    event.data.ptr = &fcgi->timer;
 
-    if (epoll_ctl(fcgi->epoll, EPOLL_CTL_MOD, *fd, &event) == -1
-        && errno != ENOENT)
-    {
+    if (epoll_ctl(fcgi->epoll, EPOLL_CTL_MOD, fcgi->timer, &event) == -1) {
         fig_log_errno("epoll_ctl() failed");
     }
 }

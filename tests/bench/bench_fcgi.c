@@ -20,6 +20,7 @@
 #include "fig_fcgi_input.h"
 #include "fig_fcgi_listen.h"
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -402,7 +403,9 @@ main(int argc, char **argv)
 
     epoll = epoll_create1(EPOLL_CLOEXEC);
 
-    if (fig_fcgi_listen(&listener, argv[2], 0600) != FIG_OK) {
+    if (fig_fcgi_listen(&listener, argv[2], 0600) != FIG_OK
+        || fcntl(listener.fd, F_SETFL, O_NONBLOCK) == -1)
+    {
         return 1;
     }
 

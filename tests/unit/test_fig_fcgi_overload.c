@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 
-#define MANY  200
+#define MANY     200
+#define CROWD    700         /* more than the backlog holds */
 
 #define REFUSED(why)  "\nficus_requests_refused_total{why=\"" why "\"} "
 
@@ -332,6 +334,34 @@ START_TEST(test_load)
 END_TEST
 
 
+/* all threads wait, and still nobody finds the backlog full */
+
+START_TEST(test_accepted)
+{
+    int            i;
+    int            fd[CROWD];
+    struct rlimit  files;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+
+    setup(60000);
+    fill();
+
+    for (i = 0; i < CROWD; i++) {
+        fd[i] = asks("/x");
+    }
+
+    while (i-- > 0) {
+        (void) close(fd[i]);
+    }
+
+    teardown();
+}
+END_TEST
+
+
 /* who has given up costs nothing */
 
 START_TEST(test_gone)
@@ -369,6 +399,7 @@ main(void)
         test_vital,
         test_vital_over_connections,
         test_load,
+        test_accepted,
         test_gone
     };
 
