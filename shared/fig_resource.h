@@ -96,8 +96,10 @@ struct fig_resource_s {
         fig_change_t *change);
 
     /*
-     * doc is stored: what has to follow; may be NULL.  Other than FIG_OK: it
-     * could not, and look, of the outbox, gets doc later, with data.
+     * doc is stored: what has to follow; may be NULL.  Called for every write,
+     * the worker's own and those of many documents too, of which only stored
+     * and doc are there.  Other than FIG_OK: it could not, and look, of the
+     * outbox, gets doc later, with data.
      */
     fig_status_t      (*stored)(const fig_resource_t *resource,
         fig_change_t *change);

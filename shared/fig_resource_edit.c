@@ -12,6 +12,9 @@
 static fig_status_t edit_draft(const fig_resource_t *resource,
     const fig_edit_t *edit, fig_arena_t *arena, fig_edit_pt change_it,
     fig_op_t *op);
+static fig_status_t edit_settle(const fig_resource_t *resource,
+    const fig_edit_t *edit, fig_arena_t *arena, fig_edit_pt change_it,
+    const fig_op_t *op);
 
 
 fig_status_t
@@ -78,19 +81,10 @@ fig_resource_edit_many(const fig_resource_t *resource,
         return FIG_OK;
     }
 
-    rc = fig_outbox_write(resource->outbox, ops, nops,
-                          (fig_str_t) { 0, NULL });
+    rc = fig_outbox_store(resource->outbox, ops, nops);
 
     for (i = 0; rc == FIG_OK && i < nops; i++) {
-        if (ops[i].status == FIG_OK) {
-            continue;
-        }
-
-        rc = fig_resource_edit(resource, ops[i].doc.id, arena, edit,
-                               edits[places[i]].data);
-        if (rc == FIG_DECLINED) {
-            rc = FIG_OK;
-        }
+        rc = edit_settle(resource, &edits[places[i]], arena, edit, &ops[i]);
     }
 
     return rc;
@@ -124,4 +118,26 @@ edit_draft(const fig_resource_t *resource, const fig_edit_t *edit,
     fig_change_close(&change);
 
     return rc;
+}
+
+
+static fig_status_t
+edit_settle(const fig_resource_t *resource, const fig_edit_t *edit,
+    fig_arena_t *arena, fig_edit_pt change_it, const fig_op_t *op)
+{
+    fig_change_t  change;
+    fig_status_t  rc;
+
+    fig_change_open(&change, arena);
+    change.stored = edit->doc;
+    change.doc = op->doc;
+
+    rc = fig_change_written(resource, &change, op, (fig_str_t) { 0, NULL });
+
+    if (rc != FIG_OK) {
+        rc = fig_resource_edit(resource, op->doc.id, arena, change_it,
+                               edit->data);
+    }
+
+    return rc == FIG_DECLINED ? FIG_OK : rc;
 }

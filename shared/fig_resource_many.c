@@ -389,11 +389,6 @@ all_page(all_t *all)
         return rc;
     }
 
-    for (i = 0; i < page.n; i++) {
-        all->deleted += (ops[i].status == FIG_OK);
-        all->missed += (ops[i].status != FIG_OK);
-    }
-
     all->query.after.len = page.docs[page.n - 1].id.len;
     all->query.after.data = memcpy(all->last, page.docs[page.n - 1].id.data,
                                    all->query.after.len);
@@ -404,8 +399,12 @@ all_page(all_t *all)
 static fig_status_t
 all_bury(all_t *all, const fig_page_t *page, fig_op_t *ops)
 {
+    bool          done;
     size_t        i;
     fig_change_t  change;
+    fig_status_t  rc;
+
+    fig_change_open(&change, all->arena);
 
     for (i = 0; i < page->n; i++) {
         change.stored = &page->docs[i];
@@ -413,5 +412,16 @@ all_bury(all_t *all, const fig_page_t *page, fig_op_t *ops)
         fig_change_op(all->resource, &change, &ops[i]);
     }
 
-    return fig_outbox_write(all->resource->outbox, ops, page->n, all->trace);
+    rc = fig_outbox_store(all->resource->outbox, ops, page->n);
+
+    for (i = 0; rc == FIG_OK && i < page->n; i++) {
+        change.stored = &page->docs[i];
+        change.doc = ops[i].doc;
+        done = fig_change_written(all->resource, &change, &ops[i], all->trace)
+               == FIG_OK;
+        all->deleted += done;
+        all->missed += !done;
+    }
+
+    return rc;
 }

@@ -180,16 +180,15 @@ later_write(fig_mongo_t *store, fig_mongo_jobs_t *jobs)
 {
     size_t            n, bytes;
     fig_op_t         *ops;
+    fig_status_t      rc;
     fig_mongo_job_t  *job;
 
     ops = later_gather(jobs, &n);
+    rc = ops ? fig_mongo_write(store, ops, n) : FIG_NOMEM;
     bytes = 0;
 
-    if (ops == NULL) {
+    if (rc == FIG_NOMEM) {
         fig_log_error("store %s: out of memory", store->name);
-
-    } else if (fig_mongo_write(store, ops, n) != FIG_OK) {
-        /* it has said why, if that was not said before */
     }
 
     while ((job = TAILQ_FIRST(jobs)) != NULL) {

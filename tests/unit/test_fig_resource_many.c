@@ -9,6 +9,7 @@
  */
 
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,63 @@ START_TEST(edits_of_the_worker)
 END_TEST
 
 
+static unsigned      noted;
+static char          notes_of[64];
+static fig_status_t  noting;
+
+
+static fig_status_t
+note(const fig_resource_t *resource, fig_change_t *change)
+{
+    size_t  len;
+
+    len = strlen(notes_of);
+    (void) snprintf(notes_of + len, sizeof(notes_of) - len, "%.*s%s%s ",
+                    (int) change->doc.id.len, change->doc.id.data,
+                    change->doc.deleted ? "-" : "",
+                    change->stored && change->stored->pending ? "?" : "");
+    noted++;
+
+    return noting;
+}
+
+
+/*
+ * What nobody could look at when it was written is not forgotten because the
+ * worker, or a deletion of all, writes over it.
+ */
+
+START_TEST(every_write_is_followed)
+{
+    char        value[] = "n";
+    fig_doc_t   before, other;
+    fig_edit_t  edits[2];
+
+    things.stored = note;
+    noting = FIG_BUSY;
+    make("{\"id\":\"a\",\"mail\":\"m\"}");
+    make("{\"id\":\"b\",\"mail\":\"b\"}");
+    ck_assert_str_eq(notes_of, "a b ");
+
+    noting = FIG_OK;
+    before = doc_get(&users, "a");
+    other = doc_get(&users, "b");
+    edits[0].doc = &before;
+    edits[0].data = value;
+    edits[1].doc = &other;
+    edits[1].data = NULL;
+
+    ck_assert_int_eq(fig_resource_edit_many(&things, edits, 2, memory, edit),
+                     FIG_OK);
+    ck_assert_str_eq(notes_of, "a b a? ");
+
+    ck_assert_uint_eq(bury_all(), 200);
+    ck_assert_str_eq(notes_of, "a b a? a-? b-? ");
+    ck_assert_uint_eq(noted, 5);
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
@@ -246,6 +304,7 @@ add(TCase *tc)
     tcase_add_test(tc, all);
     tcase_add_test(tc, what_changed_adds_up);
     tcase_add_test(tc, edits_of_the_worker);
+    tcase_add_test(tc, every_write_is_followed);
 }
 
 

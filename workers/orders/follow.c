@@ -202,7 +202,9 @@ order_user(fig_arena_t *arena, fig_str_t id, uint64_t ver, fig_str_t body,
  * A user's event may have passed while the order was on its way: whoever
  * writes an order looks at the replica once more, whoever raises the replica
  * looks at the orders afterwards, so that one of the two sees the other.  So
- * must whoever takes a mark off: an event may have seen it still.
+ * must whoever takes a mark off: an event may have seen it still.  An order
+ * that is published has been looked at, and is found by whom it belongs to, or
+ * by its address, before the write and after it.
  */
 
 fig_status_t
@@ -210,9 +212,10 @@ order_stored(const fig_resource_t *resource, fig_change_t *change)
 {
     const fig_doc_t  *doc = &change->doc, *stored = change->stored;
 
-    if (!is_bound(doc) && change->before != NULL && !stored->pending
-        && stored->keys[ORDER_USER].data == NULL
-        && fig_str_eq(stored->keys[ORDER_EMAIL], doc->keys[ORDER_EMAIL]))
+    if (stored != NULL && !stored->pending
+        && fig_str_eq(stored->keys[ORDER_USER], doc->keys[ORDER_USER])
+        && (is_bound(doc)
+            || fig_str_eq(stored->keys[ORDER_EMAIL], doc->keys[ORDER_EMAIL])))
     {
         return FIG_OK;
     }
