@@ -10,6 +10,7 @@
  */
 
 
+#include "mongo_proxy.h"
 #include "mongo_server.h"
 #include "store_fixture.h"
 #include "unit.h"
@@ -394,9 +395,6 @@ START_TEST(test_closed_while_away)
 END_TEST
 
 
-static atomic_bool  reading;
-
-
 static void *
 read_frozen(void *data)
 {
@@ -405,7 +403,6 @@ read_frozen(void *data)
     fig_status_t  *status = data;
 
     small = fig_arena_create(4096, MB);
-    atomic_store(&reading, true);
     *status = fig_store_get(others, &users, FIG_STR("u1"), small, &doc);
     fig_arena_destroy(small);
 
@@ -413,25 +410,47 @@ read_frozen(void *data)
 }
 
 
+/* the store once more, by a proxy that sees what it asks */
+
+static void
+through(mongo_proxy_t *proxy)
+{
+    char  *host;
+
+    fig_store_close(store);
+
+    host = mongo_uri_host(conf.uri);
+    mongo_proxy(proxy, host);
+    free(host);
+
+    conf.uri = mongo_uri_through(conf.uri, proxy->address);
+    ck_assert_int_eq(fig_store_open(&conf, collections, &store), FIG_OK);
+}
+
+
+/* the only one is taken when the server has been asked */
+
 START_TEST(test_connections_are_busy)
 {
-    fig_op_t      op;
-    uint64_t      start;
-    pthread_t     thread;
-    fig_status_t  status;
+    int                   seen;
+    fig_op_t              op;
+    uint64_t              start;
+    pthread_t             thread;
+    fig_status_t          status;
+    static mongo_proxy_t  proxy;
 
     conf.lock_timeout = 100;
     setup("maxPoolSize=1");
+    through(&proxy);
     others = store;
+    seen = atomic_load(&proxy.reads);
 
     (void) kill(server.pid, SIGSTOP);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_frozen, &status), 0);
 
-    while (!atomic_load(&reading)) {
+    while (atomic_load(&proxy.reads) == seen) {
         (void) usleep(1000);
     }
-
-    (void) usleep(200000);
 
     op = op_put("u1", 0, NULL, NULL, "1");
     start = fig_clock_us();
