@@ -224,7 +224,7 @@ ngx_http_strangler_is_stale(ngx_http_upstream_t *u,
         || u->peer.connection == NULL
         || ngx_http_strangler_is_late(u)
         || u->state->header_time != (ngx_msec_t) -1
-        || u->buffer.last != u->buffer.pos)
+        || u->state->bytes_received != 0)
     {
         return 0;
     }

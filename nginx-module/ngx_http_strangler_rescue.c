@@ -161,7 +161,7 @@ ngx_http_strangler_failure(ngx_http_request_t *r,
         if (ngx_http_strangler_is_late(u)) {
             *mask = NGX_HTTP_UPSTREAM_FT_TIMEOUT;
 
-        } else if (c && u->buffer.last != u->buffer.pos
+        } else if (c && u->state->bytes_received && !c->write->error
                    && !c->read->eof && !c->read->error)
         {
             *mask = NGX_HTTP_UPSTREAM_FT_INVALID_HEADER;

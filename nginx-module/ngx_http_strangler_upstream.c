@@ -70,8 +70,17 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
 
     ctx->rescuable = 0;
 
-    if (ctx->switching) {
+    if (ctx->switching && ctx->allowed) {
         return ngx_http_strangler_switch(r, ctx);
+    }
+
+    /* what another location has left, of which nginx has made nothing */
+
+    ctx->switching = 0;
+
+    if (ctx->rescued) {
+        ngx_http_strangler_remark(r, 0);
+        ctx->rescued = 0;
     }
 
     if (ctx->pending) {

@@ -25,6 +25,7 @@ package Ficus::Backend;
 #     cut             send half of the body and close the connection
 #     stale           close the connection if it has served a request before
 #     garbage         send a header that is none
+#     long=N          send a header that is N bytes longer
 #     behead          send half of the header and close the connection
 #     stall           send the header, and no body
 #     drip=S          send a byte each S seconds
@@ -193,6 +194,7 @@ sub _answer {
     my $head = "X-Arm: $name\r\nX-Connection: $c->{number}\r\n"
         . "X-Request: $request->{count}\r\n"
         . "Content-Type: $type\r\nContent-Length: " . length($body)
+        . ($do->{long} ? "\r\nX-Long: " . 'x' x $do->{long} : '')
         . "\r\n\r\n";
 
     if ($request->{method} eq 'HEAD') {
