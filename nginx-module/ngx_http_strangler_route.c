@@ -23,6 +23,10 @@ static ngx_int_t ngx_http_strangler_value(ngx_http_request_t *r,
     ngx_http_strangler_value_t *value, ngx_str_t *result);
 static void ngx_http_strangler_choose(ngx_http_request_t *r,
     ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx);
+static void ngx_http_strangler_choose_keyless(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx);
+static ngx_uint_t ngx_http_strangler_follow(ngx_http_request_t *r,
+    ngx_http_strangler_ctx_t *ctx);
 static void ngx_http_strangler_refresh_table(
     ngx_http_strangler_split_t *split);
 
@@ -196,7 +200,7 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
 {
     ngx_int_t                    arm;
     ngx_str_t                    key;
-    ngx_uint_t                   i, n;
+    ngx_uint_t                   i;
     ngx_http_strangler_local_t  *local;
 
     if (split->override.enabled) {
@@ -224,6 +228,10 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
         ctx->arm = local->slot[ctx->bucket];
         ctx->decided = ngx_http_strangler_key;
 
+        if (r != r->main && ngx_http_strangler_follow(r, ctx)) {
+            return;
+        }
+
         if (local->probing) {
             arm = local->own[ctx->bucket];
 
@@ -235,10 +243,33 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
         return;
     }
 
-    n = ngx_atomic_fetch_add(&split->sh->keyless, 1);
+    ngx_http_strangler_choose_keyless(r, split, ctx);
+}
+
+
+/*
+ * Subrequests that go first, before their parent has come to the split, are
+ * counted apart: when each request has one, the numbers would be even for all
+ * requests, and odd for their subrequests.
+ */
+
+static void
+ngx_http_strangler_choose_keyless(ngx_http_request_t *r,
+    ngx_http_strangler_split_t *split, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_uint_t                   n;
+    ngx_http_strangler_local_t  *local;
+
+    local = split->local;
+    ctx->decided = ngx_http_strangler_keyless_e;
+
+    if (r != r->main && ngx_http_strangler_follow(r, ctx)) {
+        return;
+    }
+
+    n = ngx_atomic_fetch_add(&split->sh->keyless[r != r->main], 1);
 
     ctx->arm = (uint8_t) ngx_http_strangler_keyless(n, &local->weights);
-    ctx->decided = ngx_http_strangler_keyless_e;
 
     if (local->probing) {
         n = ngx_http_strangler_keyless(n, &local->configured);
@@ -247,6 +278,34 @@ ngx_http_strangler_choose(ngx_http_request_t *r,
             ctx->arm = (uint8_t) n;
         }
     }
+}
+
+
+/*
+ * Parts of one answer come from one arm: a subrequest goes where its parent
+ * went with the same key, or as it did without one.
+ */
+
+static ngx_uint_t
+ngx_http_strangler_follow(ngx_http_request_t *r, ngx_http_strangler_ctx_t *ctx)
+{
+    ngx_http_request_t        *parent;
+    ngx_http_strangler_ctx_t  *p;
+
+    for (parent = r->parent; parent; parent = parent->parent) {
+        p = ngx_http_strangler_find_ctx(parent, ctx->split);
+
+        if (p && !p->shadow && p->decided == ctx->decided
+            && p->bucket == ctx->bucket)
+        {
+            ctx->arm = p->arm;
+            ctx->generation = p->generation;
+
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

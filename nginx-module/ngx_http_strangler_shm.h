@@ -474,7 +474,7 @@ struct ngx_http_strangler_sh_s {
     u_char                          padding0[128];
 
     /* atomic */
-    ngx_atomic_t                    keyless;
+    ngx_atomic_t                    keyless[2];     /* of subrequests */
     u_char                          padding1[128];
 
     /* atomic */

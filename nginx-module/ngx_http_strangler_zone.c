@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x46696375730009
+#define NGX_HTTP_STRANGLER_MAGIC  0x4669637573000a
 
 
 static ngx_int_t ngx_http_strangler_init_segment(
