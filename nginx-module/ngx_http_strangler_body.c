@@ -141,8 +141,14 @@ ngx_http_strangler_collect(ngx_http_strangler_call_t *call)
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
 
-        if (!ngx_buf_in_memory(b)) {
-            continue;
+        /* by a module that has read it before us */
+
+        if (b->in_file && !ngx_buf_in_memory(b)) {
+            return ngx_http_strangler_problem(call,
+                                          NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                          "the body was written to a file, "
+                                          "client_body_buffer_size is too "
+                                          "small");
         }
 
         size = (call->body.last - call->body.start) + (b->last - b->pos);

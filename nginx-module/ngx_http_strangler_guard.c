@@ -203,6 +203,14 @@ ngx_http_strangler_guard_change(ngx_http_strangler_call_t *call)
         return rc;
     }
 
+    /* that of mirror has the method of its request, and perhaps no body */
+
+    if (r != r->main) {
+        return ngx_http_strangler_problem(call, NGX_HTTP_FORBIDDEN,
+                                          "a subrequest may not change "
+                                          "anything");
+    }
+
     if (!(call->route->empty && r->headers_in.content_type == NULL)
         && ngx_http_strangler_check_type(r) != NGX_OK)
     {

@@ -40,6 +40,17 @@ http {
         listen 127.0.0.1:%%PORT_1%%;
 
         location /api/v1/ { strangler_api; }
+        location /read/ {
+            client_body_in_file_only clean;
+            mirror /none;
+            strangler_api;
+        }
+        location /mirrored {
+            mirror /api/v1/splits/users/p;
+            mirror_request_body off;
+            proxy_pass http://users_v1;
+        }
+        location = /none { return 204; }
         location / { return 404; }
     }
 
@@ -295,6 +306,14 @@ is($c->_until("\r\n\r\n"), 'HTTP/1.1 100 Continue', 'asks for the body');
 $c->send('{"p": 42}');
 is($c->receive->{status}, 200, 'and takes it');
 changed(42, 'Expect');
+
+# a body that another module has read, and what comes without one
+
+is(put('/read/splits/users/p', "Content-Length: 9\r\n", $body)->{status}, 413,
+    'a body in a file');
+is(put('/mirrored', "Content-Length: 9\r\n", $body)->{status}, 200,
+    'a request that is mirrored to the API');
+is($users->configured, 'v1=60 v2=40', 'neither of them has changed anything');
 
 is(join(' ', $nginx->workers), "@workers", 'the same worker process');
 
