@@ -126,6 +126,13 @@ EOC
     more('more CPU of nginx with 10 % shadowed, %', $r{'10 % shadowed'},
         $r{'no shadow'}, 5);
 
+    my ($none, $all) = map { $r{$_}{all} } 'no shadow', 'all shadowed';
+
+    printf "  %-58s %8.2f\n", 'of these in the kernel, by all shadowed',
+        10 * median(map {
+            ($all->[$_]{kernel} - $none->[$_]{kernel}) / $none->[$_]{cpu}
+        } 0 .. $rounds - 1);
+
     my @pairs = map {
         my ($none, $all, $mirror) = map { $r{$_} } 'no shadow',
             'all shadowed', 'all mirrored';

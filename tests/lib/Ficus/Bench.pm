@@ -11,7 +11,8 @@ package Ficus::Bench;
 #
 #     my $r = wrk($url, connections => 64, seconds => 2, script => $lua)
 #     $r->{rps}, {p50}, {p99} (ms), {errors} (not 2xx, or no answer)
-#     with cpu => [ process ids ]: {cpu}, microseconds that they used a request
+#     with cpu => [ process ids ]: {cpu}, microseconds that they used a request,
+#     and {kernel}, those of them in the kernel, to a clock tick in all
 #
 #     table([ 'name', 'req/s', ... ], [ ... ], ...)      prints aligned columns
 #     median(@numbers), percentile($q, @numbers)
@@ -25,6 +26,7 @@ use warnings;
 
 use Exporter qw(import);
 use List::Util qw(max shuffle);
+use POSIX ();
 
 our @EXPORT_OK = qw(compare loads rounds wrk table median percentile
     verdict);
@@ -86,18 +88,21 @@ sub wrk {
         '-d' . ($opt{seconds} // 2) . 's', '--timeout', '5s', '-s', $file,
         $url);
 
-    my $used = cpu(@{$opt{cpu} // []});
+    my @pids = @{$opt{cpu} // []};
+    my ($used, $kernel) = (cpu(@pids), kernel(@pids));
     open my $pipe, '-|', @command or die "wrk: $!\n";
     my $text = do { local $/; <$pipe> };
     close $pipe;
     unlink $file;
-    $used = cpu(@{$opt{cpu} // []}) - $used;
+    $used = cpu(@pids) - $used;
+    $kernel = kernel(@pids) - $kernel;
 
     my @r = $text =~ /^RESULT (\S+) (\S+) (\S+) (\d+) (\d+)$/m
         or die "wrk printed no result:\n$text";
 
     return { rps => $r[0], p50 => $r[1], p99 => $r[2], errors => $r[3],
-        requests => $r[4], cpu => $used / ($r[4] || 1) };
+        requests => $r[4], cpu => $used / ($r[4] || 1),
+        kernel => $kernel / ($r[4] || 1) };
 }
 
 
@@ -114,6 +119,22 @@ sub cpu {
     }
 
     return $ns / 1000;
+}
+
+
+# stime of stat(5): the name before it may hold anything but a last bracket.
+
+sub kernel {
+    my (@pids) = @_;
+
+    my $ticks = 0;
+
+    for my $pid (@pids) {
+        open my $fh, '<', "/proc/$pid/stat" or next;
+        $ticks += (split ' ', <$fh> =~ s/.*\)//r)[12];
+    }
+
+    return $ticks * 1e6 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 
