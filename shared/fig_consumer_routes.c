@@ -38,6 +38,7 @@ static void fig_routes_letters(fig_request_t *request,
 static void fig_sync_reply(fig_consumer_t *consumer, fig_request_t *request,
     fig_response_t *response, uint64_t ticket);
 static void fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer);
+static void fig_sync_write_sources(fig_buf_t *out);
 static void fig_sync_write_last(fig_buf_t *out, const fig_sync_last_t *last);
 static void fig_sync_write_row(fig_buf_t *out, const fig_repair_row_t *row);
 static void fig_sync_write_ver(fig_buf_t *out, const char *name,
@@ -216,6 +217,7 @@ fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer)
 
     fig_buf_puts(out, "\"source\":");
     fig_json_quote(out, fig_str_from(consumer->conf.topic->name));
+    fig_sync_write_sources(out);
     fig_buf_printf(out, ",\"interval\":%" PRIu64 ".%03" PRIu64,
                    interval / 1000, interval % 1000);
 
@@ -243,6 +245,25 @@ fig_sync_write(fig_buf_t *out, fig_consumer_t *consumer)
     (void) pthread_mutex_unlock(&consumer->mutex);
 
     fig_buf_puts(out, "}");
+}
+
+
+/* all that this worker follows, so that nobody has to know */
+
+static void
+fig_sync_write_sources(fig_buf_t *out)
+{
+    size_t  i;
+
+    fig_buf_puts(out, ",\"sources\":[");
+
+    for (i = 0; i < fig_routes_n; i++) {
+        fig_buf_puts(out, i ? "," : "");
+        fig_json_quote(out,
+                       fig_str_from(fig_routes_consumers[i]->conf.topic->name));
+    }
+
+    fig_buf_puts(out, "]");
 }
 
 

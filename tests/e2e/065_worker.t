@@ -196,6 +196,9 @@ worker('docs/examples/stats');
 counts('what it missed counts, the rest no second time',
     products => 3, orders => 5);
 
+is_deeply(get($t->port(0), '/workers/stats/sync')->{json}{sources},
+    [ 'products', 'orders' ], 'it tells whom it follows');
+
 for my $of ([ '', 'products' ], map { [ "?source=$_", $_ ] } qw(products orders))
 {
     $r = get($t->port(0), "/workers/stats/sync$of->[0]");
