@@ -38,6 +38,8 @@ http {
 
     upstream orders { server "unix:%%DIR%%/sock/orders.sock"; }
 
+    map "" \$ficus_workers { default '["orders"]'; }
+
     map \$ficus_worker \$ficus_worker_upstream {
         orders  orders;
     }

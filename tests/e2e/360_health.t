@@ -16,9 +16,15 @@ use Ficus::Contract qw(problem);
 
 my $api = Ficus::Contract->start;
 
-my @workers = qw(users-v1 users-v2 orders);
+my $r = $api->admin('GET', '/workers/');
+my @workers = @{$r->{json}};
 
-my $r = $api->ask('GET', '/');
+is("@workers", 'users-v1 users-v2 orders', 'the workers');
+is(join(' ', sort @workers), join(' ', grep { !/^(?:ficus|n)/ } map {
+    m,([^/]+)\.pid$,
+} sort glob $api->system->dir . '/pids/*.pid'), 'are those that run');
+
+$r = $api->ask('GET', '/');
 is($r->{status}, 200, 'landing');
 like($r->{headers}{'content-type'}, qr,^text/plain\b,, 'which is a text');
 like($r->{body}, qr/ficus/i, 'that says what this is');

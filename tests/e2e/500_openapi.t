@@ -118,7 +118,7 @@ sub successes {
     $api->admin('POST', "$v1/users/rollback",
         json => { generation => $r->{json}{generation} });
 
-    for my $name (qw(users-v1 users-v2 orders)) {
+    for my $name (@{$api->admin('GET', '/workers/')->{json}}) {
         $api->admin('GET', "/workers/$name/$_") for qw(healthz readyz metrics);
     }
 

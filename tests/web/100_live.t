@@ -21,9 +21,9 @@ $w->configure(sub {
     upstream search {
         strangler zone=ficus:1m "state=$dir/state";
         strangler_key \$cookie_uid;
-        arm old=users_v1 baseline weight=94;
-        arm lucene=users_v2 weight=4.5;
-        arm vector=users_v2 weight=1.5;
+        arm old=users-v1 baseline weight=94;
+        arm lucene=users-v2 weight=4.5;
+        arm vector=users-v2 weight=1.5;
     }
 
     upstream broken {
@@ -31,7 +31,7 @@ $w->configure(sub {
         strangler_key \$cookie_uid;
         strangler_breaker;
         strangler_rescue;
-        arm old=users_v1 baseline weight=50;
+        arm old=users-v1 baseline weight=50;
         arm new=nobody weight=50;
     }
 

@@ -112,11 +112,11 @@ run_dir_make(const char *path)
 static int
 run_dir_name(run_conf_t *conf)
 {
-    char                 path[PATH_MAX];
-    size_t               len, longest;
-    const char          *p;
-    run_service_t       *service;
-    struct sockaddr_un   address;
+    char                  path[PATH_MAX];
+    size_t                len, longest;
+    const char           *p;
+    struct sockaddr_un    address;
+    const run_service_t  *worker;
 
     if (realpath(conf->asked, path) == NULL) {
         run_error("directory %s can't be used: %s", conf->asked,
@@ -136,12 +136,11 @@ run_dir_name(run_conf_t *conf)
 
     longest = 0;
 
-    for (service = run_services; service->name != NULL; service++) {
-        len = strlen(service->name);
-
-        if (service->data != NULL && len > longest) {
-            longest = len;
-        }
+    for (worker = run_worker(run_services); worker != NULL;
+         worker = run_worker(worker + 1))
+    {
+        len = strlen(worker->name);
+        longest = len > longest ? len : longest;
     }
 
     len = strlen(path) + sizeof("/sock/.sock") - 1 + longest;

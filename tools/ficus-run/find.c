@@ -204,17 +204,14 @@ run_find_nats(run_conf_t *conf)
 static int
 run_find_workers(run_conf_t *conf)
 {
-    char            file[PATH_MAX + 64], path[PATH_MAX];
-    run_service_t  *service;
+    char                  file[PATH_MAX + 64], path[PATH_MAX];
+    const run_service_t  *worker;
 
-    for (service = run_services; service->name != NULL; service++) {
-
-        if (service->data == NULL) {
-            continue;
-        }
-
+    for (worker = run_worker(run_services); worker != NULL;
+         worker = run_worker(worker + 1))
+    {
         (void) snprintf(file, sizeof(file), "%s/%s", conf->build,
-                        service->name);
+                        worker->name);
 
         if (!run_find_at(file, path)) {
             run_error("there is no program %s; type: make", file);

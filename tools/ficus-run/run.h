@@ -77,7 +77,7 @@ struct run_service_s {
     const char     *name;           /* of its log, pid file and socket */
     run_command_pt  command;
     run_ready_pt    ready;
-    const char     *data;           /* its database */
+    const char     *data;           /* database of a worker, else NULL */
     unsigned        level;          /* 0 starts first; the last stop first */
     int             stop;           /* signal that ends it in good order */
     int             death;          /* signal when the supervisor is killed */
@@ -141,6 +141,9 @@ bool run_nats_ok(unsigned port);
 extern run_service_t  run_services[];                /* ends with no name */
 
 void run_table(const run_conf_t *conf);
+
+/* the first worker of these services; NULL: there is none */
+const run_service_t *run_worker(const run_service_t *service);
 
 /* service.c */
 

@@ -44,6 +44,9 @@ static void run_arg(run_command_t *command, const char *fmt, ...)
 
 
 /*
+ * The one list of the workers: conf/nginx.conf.in is filled in from it, and all
+ * others ask the admin port, which has it by that.
+ *
  * Level 0 is started and ready before the others are started; the highest
  * level is stopped first, so that each ends before what it needs.  nginx's
  * master ends its worker processes when it gets a signal that it can handle;
@@ -80,6 +83,17 @@ void
 run_table(const run_conf_t *conf)
 {
     run_services[0].skip = !conf->own_nats;
+}
+
+
+const run_service_t *
+run_worker(const run_service_t *service)
+{
+    while (service->name != NULL && service->data == NULL) {
+        service++;
+    }
+
+    return service->name != NULL ? service : NULL;
 }
 
 

@@ -23,23 +23,30 @@ typedef struct {
 } run_word_t;
 
 typedef struct {
-    run_word_t  words[8];
+    run_word_t  words[10];
+    run_word_t *worker;             /* the one that is written just now */
 } run_words_t;
 
 
 static int run_words(const run_conf_t *conf, run_words_t *words);
 static int run_words_user(run_word_t *word);
+static int run_words_workers(run_word_t *word);
 static int run_word(run_word_t *word, const char *name, const char *value);
 static int run_word_port(run_word_t *word, const char *name, unsigned port);
-static int run_template(const run_conf_t *conf, const run_words_t *words,
+static int run_template(const run_conf_t *conf, run_words_t *words,
     const char *name);
-static int run_template_copy(const run_words_t *words, FILE *in, FILE *out,
-    const char *name);
+static int run_template_copy(run_words_t *words, FILE *in, FILE *out);
+static void run_template_line(const run_words_t *words, const char *line,
+    FILE *out);
 static const char *run_template_word(const run_words_t *words,
     const char *name, size_t len);
 
 
-/* conf/NAME.in of the sources becomes conf/NAME of the run directory */
+/*
+ * conf/NAME.in of the sources becomes conf/NAME of the run directory.  What
+ * stands between the lines @EACH_WORKER@ and @END@ is in it once for each
+ * worker, @WORKER@ in that is its name; @WORKERS@ are all names, in quotes.
+ */
 
 int
 run_templates(const run_conf_t *conf)
@@ -70,12 +77,43 @@ run_words(const run_conf_t *conf, run_words_t *words)
         || run_word(word++, "MODULE", conf->module) != RUN_OK
         || run_word_port(word++, "HTTP_PORT", conf->http_port) != RUN_OK
         || run_word_port(word++, "ADMIN_PORT", conf->admin_port) != RUN_OK
-        || run_word_port(word++, "NATS_PORT", conf->nats_port) != RUN_OK)
+        || run_word_port(word++, "NATS_PORT", conf->nats_port) != RUN_OK
+        || run_words_workers(word++) != RUN_OK)
     {
         return RUN_ERROR;
     }
 
+    words->worker = word++;
+    words->worker->name = "WORKER";
+
     return run_words_user(word);
+}
+
+
+static int
+run_words_workers(run_word_t *word)
+{
+    char                 *p, *end;
+    const run_service_t  *worker;
+
+    word->name = "WORKERS";
+    p = word->value;
+    end = p + sizeof(word->value);
+
+    for (worker = run_worker(run_services); worker != NULL;
+         worker = run_worker(worker + 1))
+    {
+        if (run_path(p, (size_t) (end - p), "%s\"%s\"",
+                     p == word->value ? "" : ",", worker->name)
+            != RUN_OK)
+        {
+            return RUN_ERROR;
+        }
+
+        p += strlen(p);
+    }
+
+    return RUN_OK;
 }
 
 
@@ -131,8 +169,7 @@ run_word_port(run_word_t *word, const char *name, unsigned port)
 
 
 static int
-run_template(const run_conf_t *conf, const run_words_t *words,
-    const char *name)
+run_template(const run_conf_t *conf, run_words_t *words, const char *name)
 {
     int    rc;
     char   from[PATH_MAX + 64], to[RUN_PATH];
@@ -159,7 +196,7 @@ run_template(const run_conf_t *conf, const run_words_t *words,
         return RUN_ERROR;
     }
 
-    rc = run_template_copy(words, in, out, name);
+    rc = run_template_copy(words, in, out);
 
     if ((ferror(in) | ferror(out) | fclose(out)) != 0 && rc == RUN_OK) {
         run_error("%s can't be written: %s", to, strerror(errno));
@@ -173,40 +210,73 @@ run_template(const run_conf_t *conf, const run_words_t *words,
 
 
 static int
-run_template_copy(const run_words_t *words, FILE *in, FILE *out,
-    const char *name)
+run_template_copy(run_words_t *words, FILE *in, FILE *out)
 {
-    char         line[RUN_LINE];
-    const char  *p, *at, *end, *value;
+    char                  line[RUN_LINE];
+    long                  each;
+    const run_service_t  *worker;
+
+    each = 0;
+    worker = NULL;
 
     while (fgets(line, sizeof(line), in) != NULL) {
 
-        for (p = line; (at = strchr(p, '@')) != NULL; p = end + 1) {
-            end = strchr(at + 1, '@');
+        if (strstr(line, "@EACH_WORKER@") != NULL) {
+            each = ftell(in);
+            worker = run_worker(run_services);
 
-            if (end == NULL) {
-                break;
+        } else if (strstr(line, "@END@") != NULL) {
+            worker = worker != NULL ? run_worker(worker + 1) : NULL;
+
+            if (worker != NULL && fseek(in, each, SEEK_SET) != 0) {
+                run_error("a template can't be read: %s", strerror(errno));
+                return RUN_ERROR;
             }
 
-            value = run_template_word(words, at + 1, (size_t) (end - at - 1));
-
-            if (value == NULL) {
-
-                /* such as the name of an nginx location */
-
-                (void) fwrite(p, 1, (size_t) (end - p), out);
-                end--;
-                continue;
-            }
-
-            (void) fwrite(p, 1, (size_t) (at - p), out);
-            fputs(value, out);
+        } else {
+            run_template_line(words, line, out);
+            continue;
         }
 
-        fputs(p, out);
+        if (worker != NULL
+            && run_word(words->worker, "WORKER", worker->name) != RUN_OK)
+        {
+            return RUN_ERROR;
+        }
     }
 
     return RUN_OK;
+}
+
+
+static void
+run_template_line(const run_words_t *words, const char *line, FILE *out)
+{
+    const char  *p, *at, *end, *value;
+
+    for (p = line; (at = strchr(p, '@')) != NULL; p = end + 1) {
+        end = strchr(at + 1, '@');
+
+        if (end == NULL) {
+            break;
+        }
+
+        value = run_template_word(words, at + 1, (size_t) (end - at - 1));
+
+        if (value == NULL) {
+
+            /* such as the name of an nginx location */
+
+            (void) fwrite(p, 1, (size_t) (end - p), out);
+            end--;
+            continue;
+        }
+
+        (void) fwrite(p, 1, (size_t) (at - p), out);
+        fputs(value, out);
+    }
+
+    fputs(p, out);
 }
 
 
