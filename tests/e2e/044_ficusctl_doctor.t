@@ -55,6 +55,9 @@ says('ok', $_, '\S') for 'gateway', 'split users', 'history users', 'users-v1',
     'users-v2', 'orders', 'sync', 'dead letters', 'lag', 'store users',
     'store orders';
 says('ok|warn', 'disk', '[\d.]+ of [\d.]+ GB are free');
+says('ok', 'sync', 'orders, of users: in step at \d');
+says('ok', 'dead letters', 'orders, of users: none$');
+says('ok', 'lag', 'orders: (?:99 of 100|no) event');
 unlike($out, qr/^fail|\e/m, 'nothing failed');
 is(scalar(grep { length > 80 } split /\n/, $out), 0, 'in 80 columns');
 unlike($out, qr/ port /, 'a port that nobody named is not looked at');
@@ -124,6 +127,9 @@ http {
         location = /api/v1/splits/users/history {
             return 200 '{"verified":false,"records":3,"error":"a gap"}';
         }
+        location = /workers/ {
+            return 200 '["users-v1","users-v2","orders","stats","gone"]';
+        }
         location = /workers/users-v1/readyz {
             return 200 '{"status":"degraded","checks":{"store":"ok","bus":"is not connected"}}';
         }
@@ -131,12 +137,26 @@ http {
             return 503 '{"status":"error","checks":{"store":"cannot be read"}}';
         }
         location = /workers/orders/readyz {
-            return 200 '{"status":"ok","checks":{"store":"ok"}}';
+            return 200 '{"status":"ok","checks":{"store":"ok","sync":"ok"}}';
         }
         location = /workers/orders/sync {
-            return 200 '{"last":{"result":"differs","at":"2026-11-21T10:00:00Z","error":null}}';
+            return 200 '{"sources":["users"],"last":{"result":"differs","at":"2026-11-21T10:00:00Z","error":null}}';
         }
         location = /workers/orders/dlq { return 200 '[{"id":"a"},{"id":"b"}]'; }
+        location = /workers/stats/readyz {
+            return 200 '{"status":"ok","checks":{"store":"ok","sync":"ok"}}';
+        }
+        location = /workers/stats/sync {
+            if (\$arg_source = "orders") {
+                return 200 '{"last":{"result":"failed","at":"2026-11-21T10:00:00Z","error":"the source does not answer"}}';
+            }
+            return 200 '{"sources":["products","orders",null],"last":null}';
+        }
+        location = /workers/stats/dlq {
+            if (\$arg_source = "orders") { return 200 '[{"id":"c"}]'; }
+            return 200 '[]';
+        }
+        location = /workers/stats/metrics { return 200 ''; }
         location = /workers/orders/metrics {
             return 200 'ficus_consumer_lag_seconds_bucket{le="1"} 98
 ficus_consumer_lag_seconds_bucket{le="5"} 99
@@ -157,10 +177,18 @@ says('fail', 'history users', 'a gap$');
 says('warn', 'users-v1', 'bus: is not connected$');
 says('fail', 'users-v2', 'store: cannot be read$');
 says('ok', 'orders', '\S');
-says('warn', 'sync', 'differs, compared at 2026-11-21T10:00:00Z$');
-says('warn', 'dead letters', '2; ficusctl dlq list');
-says('warn', 'lag', '99 of 100 events were brought in within 5 s$');
-like($out, qr/^3 failed, [67] to look at$/m, 'the sum');
+says('warn', 'sync', 'orders, of users: differs at 2026-11-21T10:00:00Z$');
+says('warn', 'dead letters', 'orders, of users: 2;'
+    . ' ficusctl dlq list --worker=orders --source=users$');
+says('warn', 'lag', 'orders: 99 of 100 events were brought in within 5 s$');
+says('ok', 'stats', '\S');
+says('warn', 'sync', 'stats, of products: not compared with its source yet$');
+says('fail', 'sync', 'stats, of orders: failed: the source does not answer at');
+says('ok', 'dead letters', 'stats, of products: none$');
+says('warn', 'dead letters', 'stats, of orders: 1;');
+says('fail', 'lag', 'stats: there are no metrics$');
+says('fail', 'gone', 'does not answer, 404$');
+like($out, qr/^6 failed, (?:9|10) to look at$/m, 'the sum');
 
 
 # A gateway before other services, whose 404 is a page

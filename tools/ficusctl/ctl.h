@@ -94,11 +94,8 @@ typedef struct {
 
 /* the services that there are */
 
-#define CTL_WORKERS    3
 #define CTL_DATABASES  2
 
-
-extern const char *const      ctl_workers[CTL_WORKERS];
 
 /* NAME.db, and the collection in it whose documents are the service's own */
 extern const char *const      ctl_names[CTL_DATABASES];

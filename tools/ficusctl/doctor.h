@@ -33,14 +33,21 @@ void ctl_doctor_say(ctl_doctor_t *doctor, ctl_health_t health,
     const char *check, const char *fmt, ...) FIG_PRINTF(4, 5);
 
 
-/* doctor_gateway.c, doctor_worker.c, doctor_data.c: false: nobody answers */
+/*
+ * doctor_gateway.c, doctor_worker.c, doctor_follower.c, doctor_data.c: false:
+ * nobody answers
+ */
 
 bool ctl_doctor_gateway(ctl_doctor_t *doctor);
 void ctl_doctor_clients(ctl_doctor_t *doctor);
 void ctl_doctor_splits(ctl_doctor_t *doctor);
 void ctl_doctor_workers(ctl_doctor_t *doctor);
+void ctl_doctor_follower(ctl_doctor_t *doctor, const char *name);
 void ctl_doctor_data(ctl_doctor_t *doctor);
 
+
+/* one of an array of names, "" if it is none */
+const char *ctl_doctor_name(json_object *names, size_t i);
 
 /*
  * The checks of a /readyz that are not "ok", as "name: what", for the caller
