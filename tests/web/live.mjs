@@ -157,6 +157,34 @@ await page.unroute('**/workers/orders/readyz');
 expect(/504/);
 
 
+// Whoever follows others is shown with each of them; the gateway tells who
+// there is.
+
+await text('.workers', /orders\s*ok\s*in step with users, .*no dead letters/s,
+    'what orders follows');
+await page.route('**/workers/', (route) =>
+    route.fulfill({ json: ['orders', 'stats'] }));
+await page.route('**/workers/stats/*', (route) => {
+    const { pathname, searchParams } = new URL(route.request().url());
+    const source = searchParams.get('source') ?? 'products';
+    const at = new Date().toISOString();
+    const answers = {
+        readyz: { status: 'ok', checks: { store: 'ok', sync: 'ok' } },
+        sync: { source, sources: ['products', 'orders'],
+            last: { result: source === 'orders' ? 'differs' : 'level', at } },
+        dlq: source === 'orders' ? [{}, {}] : [{}],
+    };
+
+    return route.fulfill({ json: answers[pathname.split('/').pop()] });
+});
+await text('.workers', new RegExp('stats\\s*ok\\s*in step with products, '
+    + '.*compared with orders: differs, .*3 dead letters', 's'),
+'a new one, and all that it follows');
+is(await page.locator('.workers li').count(), 2, 'nobody else');
+await page.unroute('**/workers/');
+await page.unroute('**/workers/stats/*');
+
+
 // Nobody looks: it hardly asks.
 
 await page.evaluate(() => {

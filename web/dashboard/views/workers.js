@@ -15,16 +15,14 @@ export function workers(rows) {
 }
 
 
-function worker({ name, ready, sync, letters }) {
+function worker({ name, ready, follows }) {
     return el('li', { 'data-key': name },
         el('b', {}, name),
         badge(LEVELS[ready.status] ?? 'bad', ready.status ?? 'down'),
         checks(ready.checks),
         ready.detail && el('span', { class: 'small' }, ready.detail),
-        sync && inStep(sync),
-        letters && badge(letters.length ? 'warn' : 'ok',
-            letters.length ? plural(letters.length, 'dead letter',
-                'dead letters') : 'no dead letters'));
+        follows.map(inStep),
+        dead(follows));
 }
 
 
@@ -36,14 +34,25 @@ function checks(all = {}) {
 }
 
 
-function inStep({ last }) {
+function inStep({ source, sync }) {
+    const last = sync?.last;
+
     if (!last) {
-        return badge('idle', 'not compared with the users yet');
+        return sync && badge('idle', `not compared with ${source} yet`);
     }
 
     const level = last.result === 'level';
 
     return badge(level || last.result === 'repaired' ? 'ok' : 'warn',
-        `${level ? 'in step with the users' : `compared: ${last.result}`}, `
-        + ago(last.at));
+        `${level ? `in step with ${source}`
+            : `compared with ${source}: ${last.result}`}, ${ago(last.at)}`);
+}
+
+
+function dead(follows) {
+    const known = follows.filter(({ letters }) => letters);
+    const n = known.reduce((sum, { letters }) => sum + letters.length, 0);
+
+    return known.length > 0 && badge(n ? 'warn' : 'ok', n
+        ? plural(n, 'dead letter', 'dead letters') : 'no dead letters');
 }
