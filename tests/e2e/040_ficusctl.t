@@ -54,13 +54,18 @@ ctl(0, 'set', 'users', 'v1=40', 'v2=60', '--reason', 'a test');
 like($out, qr/^  v1 \(baseline\) +40\.00  #{10}\.{14} /m, 'shows what is now');
 is(weights(), '40 60', 'and it is so');
 like($out, qr/by \S+@\S+: a test$/m, 'with who and why');
-ctl(0, 'set', 'users', 'v2=99.99', 'v1=0.01');
+{
+    local $ENV{SUDO_USER} = 'ann';
+    ctl(0, 'set', 'users', 'v2=99.99', 'v1=0.01');
+    like($out, qr/by ann@\S+$/m, 'who has typed sudo') if $> == 0;
+}
+like($out, qr/by [^ :]+$/m, 'no reason is none');
 is(weights(), '0.01 99.99', 'a hundredth of a per cent');
 like($out, qr/^  v1 \(baseline\) +0\.01  #\.{23} /m, 'is not nothing');
 
 for (
     [ [ 'v1=40', 'v2=50' ], qr/^  weights: .*, not 90/m ],
-    [ [ 'v1=40', 'v3=60' ], qr/^  v3: /m ],
+    [ [ 'v1=40', 'v3=60' ], qr/^  v3: is not known here$/m ],
     [ [ 'v1=100' ], qr/^  v2: is missing/m ],
     [ [ 'v1=-1', 'v2=101' ], qr/^  v1: /m ],
     [ [ 'v1=33.333', 'v2=66.667' ], qr/^  v1: /m ],
@@ -204,6 +209,7 @@ http {
         listen 127.0.0.1:%%PORT_4%%;
         strangler_api_token_file %%DIR%%/token;
         location /api/v1/ { strangler_api; }
+        location /other/ { return 200 '{"hello":"world"}'; }
     }
 }
 EOC
@@ -215,6 +221,28 @@ like($err, qr/refused with 401: .*; --token-file=FILE sends it$/,
 ctl(0, $other, '--token-file', $s->dir . '/token', 'p', 'users', '20');
 ctl(0, $other, 'status');
 like($out, qr/ 20\.00 /, 'it was taken');
+
+
+# Another server that takes any path
+
+for my $args ([ 'status' ], [ 'status', 'users' ], [ 'p', 'users', '5' ],
+    [ 'history', 'users' ], [ 'ramp', 'users' ], [ 'dlq', 'list' ],
+    [ '--json', 'ledger', 'users' ])
+{
+    ctl(3, "$other/other", @$args);
+    is($err, "ficusctl: http://127.0.0.1:" . $s->run->port(4) . '/other answers,'
+        . " with 200, but is no admin port of Ficus\n", 'is none of ours');
+    is($out, '', 'and shows nothing');
+}
+
+
+# A gateway without workers, one without that one, one that follows nobody
+
+for my $where ([ $other ], [ '--worker=nobody' ], [ '--worker=users-v2' ]) {
+    ctl(1, @$where, 'sync', 'check');
+    like($err, qr/^ficusctl: the gateway knows no worker "[\w-]+" that follows/,
+        'no such worker');
+}
 
 
 # Usage

@@ -103,10 +103,10 @@ http {
         default_type application/json;
 
         location = /api/v1/splits/users/diff {
-            if (\$request_method = DELETE) { return 200 '{}'; }
+            if (\$request_method = DELETE) { return 200 '{"compared":0}'; }
             return 200 '$diff';
         }
-        location = /api/v1/splits/users { return 200 '{"name":"users"}'; }
+        location = /api/v1/splits/users { return 200 '{"name":"users","arms":[]}'; }
     }
 }
 EOC

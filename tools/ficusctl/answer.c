@@ -15,51 +15,74 @@ static void ctl_problem(const ctl_answer_t *answer);
 static const char *ctl_hint(long status, const char *detail);
 
 
-/* shows what there is */
+int
+ctl_get(const ctl_options_t *options, char *path, const char *member,
+    ctl_show_pt show)
+{
+    return ctl_ask(options, "GET", path, NULL, member, show);
+}
+
 
 int
-ctl_get(const ctl_options_t *options, char *path, ctl_show_pt show)
+ctl_ask(const ctl_options_t *options, const char *method, char *path,
+    json_object *body, const char *member, ctl_show_pt show)
 {
     int           rc;
     ctl_answer_t  answer;
 
-    rc = ctl_call(options, "GET", path, NULL, false, &answer);
+    rc = ctl_call(options, method, path, body, false, &answer);
 
-    if (rc != CTL_OK) {
-        return rc;
-    }
-
-    return ctl_answer(options, &answer, show);
+    return rc == CTL_OK ? ctl_answer(options, &answer, member, show) : rc;
 }
 
 
-/* clears the answer */
-
 int
 ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
-    ctl_show_pt show)
+    const char *member, ctl_show_pt show)
 {
     int  rc;
 
     rc = (answer->status / 100 == 2) ? CTL_OK : CTL_REFUSED;
 
-    if (options->json) {
+    if (rc == CTL_OK && !ctl_is_ours(answer->json, member)) {
+        ctl_foreign(options, answer);
+        rc = CTL_UNREACHABLE;
+
+    } else if (options->json) {
         fputs(answer->body, stdout);
 
         if (answer->body[answer->len - 1] != '\n') {
             putchar('\n');
         }
 
-    } else if (rc == CTL_OK) {
+    } else if (rc == CTL_OK && show != NULL) {
         show(options, answer->json);
 
-    } else {
+    } else if (rc != CTL_OK) {
         ctl_problem(answer);
     }
 
     ctl_answer_clear(answer);
 
     return rc;
+}
+
+
+/* another server may take any path, and answer it with JSON of its own */
+
+bool
+ctl_is_ours(json_object *json, const char *member)
+{
+    return member == NULL ? json_object_is_type(json, json_type_array)
+                          : json_object_object_get_ex(json, member, NULL);
+}
+
+
+void
+ctl_foreign(const ctl_options_t *options, const ctl_answer_t *answer)
+{
+    ctl_error("%s answers, with %ld, but is no admin port of Ficus",
+              options->url, answer->status);
 }
 
 
@@ -82,7 +105,11 @@ ctl_problem(const ctl_answer_t *answer)
         fprintf(stderr, "  %s: %s", ctl_get_text(error, "field"),
                 ctl_get_text(error, "message"));
 
-        if (json_object_object_get_ex(error, "value", &value)) {
+        /* of a member that nobody knows the value is not at fault */
+
+        if (strcmp(ctl_get_text(error, "code"), "unknown") != 0
+            && json_object_object_get_ex(error, "value", &value))
+        {
             fprintf(stderr, ", not %s", json_object_to_json_string(value));
         }
 

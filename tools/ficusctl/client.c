@@ -31,6 +31,7 @@ typedef struct {
 
 static int ctl_exchange(const ctl_options_t *options, const char *method,
     char *path, json_object *body, bool quiet, ctl_answer_t *answer);
+static bool ctl_no_worker(const ctl_answer_t *answer);
 static int ctl_headers(ctl_client_t *client, const ctl_options_t *options,
     bool change);
 static int ctl_token(ctl_client_t *client, const char *file);
@@ -109,15 +110,23 @@ ctl_call(const ctl_options_t *options, const char *method, char *path,
     json_object *body, bool quiet, ctl_answer_t *answer)
 {
     int   rc;
+    bool  worker;
     long  status;
 
+    worker = path != NULL && strncmp(path, "/workers/", 9) == 0;
     rc = ctl_exchange(options, method, path, body, quiet, answer);
+
+    if (rc == CTL_OK && worker && !quiet && ctl_no_worker(answer)) {
+        ctl_error("the gateway knows no worker \"%s\" that follows others; "
+                  "--worker=NAME names another", options->worker);
+        ctl_answer_clear(answer);
+        return CTL_REFUSED;
+    }
 
     if (rc == CTL_OK && answer->json == NULL) {
 
         if (!quiet) {
-            ctl_error("%s answers, but is no admin port of Ficus",
-                      options->url);
+            ctl_foreign(options, answer);
         }
 
         status = answer->status;
@@ -205,6 +214,19 @@ done:
 }
 
 
+/* nginx, the gateway's own problem, or a worker without such routes */
+
+static bool
+ctl_no_worker(const ctl_answer_t *answer)
+{
+    return answer->status == 404
+           && (answer->json == NULL
+               || strncmp(ctl_get_text(answer->json, "detail"),
+                          "there is nothing", 16)
+                  == 0);
+}
+
+
 static int
 ctl_headers(ctl_client_t *client, const ctl_options_t *options, bool change)
 {
@@ -259,12 +281,13 @@ ctl_token(ctl_client_t *client, const char *file)
 }
 
 
-/* who it was, for the history */
+/* who it was, for the history; by sudo(8) who has typed that */
 
 static void
 ctl_author(ctl_client_t *client)
 {
     char            host[65];
+    const char     *name;
     struct passwd  *user;
 
     user = getpwuid(getuid());
@@ -273,8 +296,14 @@ ctl_author(ctl_client_t *client)
         return;
     }
 
+    name = (user->pw_uid == 0) ? getenv("SUDO_USER") : NULL;
+
+    if (name == NULL || name[0] == '\0') {
+        name = user->pw_name;
+    }
+
     host[sizeof(host) - 1] = '\0';
-    ctl_header(client, "X-Changed-By: %.31s@%.32s", user->pw_name, host);
+    ctl_header(client, "X-Changed-By: %.31s@%.32s", name, host);
 }
 
 

@@ -14,10 +14,11 @@ int
 ctl_status(const ctl_options_t *options, int argc, char **argv)
 {
     if (argc == 0) {
-        return ctl_get(options, ctl_path("splits"), ctl_show_splits);
+        return ctl_get(options, ctl_path("splits"), NULL, ctl_show_splits);
     }
 
-    return ctl_get(options, ctl_path("splits/%s", argv[0]), ctl_show_split);
+    return ctl_get(options, ctl_path("splits/%s", argv[0]), "arms",
+                   ctl_show_split);
 }
 
 
@@ -26,7 +27,7 @@ ctl_explain(const ctl_options_t *options, int argc, char **argv)
 {
     return ctl_get(options, ctl_path("splits/%s/explain?key=%s", argv[0],
                                      argv[1]),
-                   ctl_show_explain);
+                   "bucket", ctl_show_explain);
 }
 
 
@@ -34,7 +35,7 @@ int
 ctl_slots(const ctl_options_t *options, int argc, char **argv)
 {
     return ctl_get(options, ctl_path("splits/%s/slots", argv[0]),
-                   ctl_show_slots);
+                   "slots", ctl_show_slots);
 }
 
 
@@ -47,7 +48,7 @@ ctl_history(const ctl_options_t *options, int argc, char **argv)
 
     if (options->extra[CTL_OPT_VERIFY] == NULL) {
         return ctl_get(options, ctl_path("splits/%s/history", argv[0]),
-                       ctl_show_history);
+                       NULL, ctl_show_history);
     }
 
     rc = ctl_call(options, "GET",
@@ -61,7 +62,7 @@ ctl_history(const ctl_options_t *options, int argc, char **argv)
     /* not whole is no success, or a script could not tell */
 
     whole = ctl_get_bool(answer.json, "verified");
-    rc = ctl_answer(options, &answer, ctl_show_verified);
+    rc = ctl_answer(options, &answer, "verified", ctl_show_verified);
 
     return (rc == CTL_OK && !whole) ? CTL_REFUSED : rc;
 }
@@ -70,9 +71,8 @@ ctl_history(const ctl_options_t *options, int argc, char **argv)
 int
 ctl_set(const ctl_options_t *options, int argc, char **argv)
 {
-    int           i, rc;
+    int           i;
     json_object  *weights;
-    ctl_answer_t  answer;
 
     weights = json_object_new_object();
 
@@ -83,23 +83,15 @@ ctl_set(const ctl_options_t *options, int argc, char **argv)
         }
     }
 
-    rc = ctl_call(options, "PUT", ctl_path("splits/%s/weights", argv[0]),
-                  weights, false, &answer);
-
-    if (rc != CTL_OK) {
-        return rc;
-    }
-
-    return ctl_answer(options, &answer, ctl_show_split);
+    return ctl_ask(options, "PUT", ctl_path("splits/%s/weights", argv[0]),
+                   weights, "arms", ctl_show_split);
 }
 
 
 int
 ctl_p(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc;
     json_object  *body, *p;
-    ctl_answer_t  answer;
 
     p = ctl_number(argv[1], strlen(argv[1]));
 
@@ -111,24 +103,16 @@ ctl_p(const ctl_options_t *options, int argc, char **argv)
     body = json_object_new_object();
     (void) json_object_object_add(body, "p", p);
 
-    rc = ctl_call(options, "PUT", ctl_path("splits/%s/p", argv[0]), body,
-                  false, &answer);
-
-    if (rc != CTL_OK) {
-        return rc;
-    }
-
-    return ctl_answer(options, &answer, ctl_show_split);
+    return ctl_ask(options, "PUT", ctl_path("splits/%s/p", argv[0]), body,
+                   "arms", ctl_show_split);
 }
 
 
 int
 ctl_rollback(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc;
     uint64_t      n;
     json_object  *body;
-    ctl_answer_t  answer;
 
     if (fig_str_uint(fig_str_from(argv[1]), INT64_MAX, &n) != FIG_OK) {
         ctl_error("\"%s\" is no generation; ficusctl history %s lists them",
@@ -140,12 +124,6 @@ ctl_rollback(const ctl_options_t *options, int argc, char **argv)
     (void) json_object_object_add(body, "generation",
                                   json_object_new_int64((int64_t) n));
 
-    rc = ctl_call(options, "POST", ctl_path("splits/%s/rollback", argv[0]),
-                  body, false, &answer);
-
-    if (rc != CTL_OK) {
-        return rc;
-    }
-
-    return ctl_answer(options, &answer, ctl_show_split);
+    return ctl_ask(options, "POST", ctl_path("splits/%s/rollback", argv[0]),
+                   body, "arms", ctl_show_split);
 }

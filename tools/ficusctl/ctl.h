@@ -141,16 +141,23 @@ int ctl_fetch(const ctl_options_t *options, char *path, ctl_answer_t *answer);
 void ctl_answer_clear(ctl_answer_t *answer);
 
 
-/* answer.c: what an answer is to the shell, with --json and errors printed */
+/*
+ * answer.c: what an answer is to the shell, with --json and errors printed.
+ * member is one that a good answer has, or else somebody else has answered;
+ * NULL: it is an array.  ctl_answer() clears the answer.
+ */
 
 typedef void (*ctl_show_pt)(const ctl_options_t *options, json_object *json);
 
-int ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
+int ctl_get(const ctl_options_t *options, char *path, const char *member,
     ctl_show_pt show);
+int ctl_ask(const ctl_options_t *options, const char *method, char *path,
+    json_object *body, const char *member, ctl_show_pt show);
+int ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
+    const char *member, ctl_show_pt show);
+bool ctl_is_ours(json_object *json, const char *member);
+void ctl_foreign(const ctl_options_t *options, const ctl_answer_t *answer);
 void ctl_error(const char *fmt, ...) FIG_PRINTF(1, 2);
-
-
-int ctl_get(const ctl_options_t *options, char *path, ctl_show_pt show);
 
 
 /*

@@ -14,8 +14,6 @@
 
 
 static int ctl_dlq_list(const ctl_options_t *options, const char *after);
-static int ctl_dlq_call(const ctl_options_t *options, const char *method,
-    char *path, ctl_show_pt show);
 static void ctl_show_letters(const ctl_options_t *options, json_object *json);
 static void ctl_show_row(const ctl_options_t *options, json_object *letter);
 static void ctl_show_letter(const ctl_options_t *options, json_object *json);
@@ -39,27 +37,24 @@ ctl_dlq(const ctl_options_t *options, int argc, char **argv)
     if (id != NULL && id[0] != '\0') {
 
         if (strcmp(what, "show") == 0) {
-            return ctl_dlq_call(options, "GET",
-                                ctl_path("/workers/%s/dlq/%s?source=%s",
-                                         options->worker, id,
-                                         ctl_source(options)),
-                                ctl_show_letter);
+            return ctl_get(options, ctl_path("/workers/%s/dlq/%s?source=%s",
+                                             options->worker, id,
+                                             ctl_source(options)),
+                           "payload", ctl_show_letter);
         }
 
         if (strcmp(what, "redrive") == 0) {
-            return ctl_dlq_call(options, "POST",
-                                ctl_path("/workers/%s/dlq/%s/redrive"
-                                         "?source=%s", options->worker, id,
-                                         ctl_source(options)),
-                                ctl_show_redriven);
+            return ctl_ask(options, "POST",
+                           ctl_path("/workers/%s/dlq/%s/redrive?source=%s",
+                                    options->worker, id, ctl_source(options)),
+                           NULL, "version", ctl_show_redriven);
         }
 
         if (strcmp(what, "drop") == 0) {
-            return ctl_dlq_call(options, "DELETE",
-                                ctl_path("/workers/%s/dlq/%s?source=%s",
-                                         options->worker, id,
-                                         ctl_source(options)),
-                                ctl_show_dropped);
+            return ctl_ask(options, "DELETE",
+                           ctl_path("/workers/%s/dlq/%s?source=%s",
+                                    options->worker, id, ctl_source(options)),
+                           NULL, "id", ctl_show_dropped);
         }
     }
 
@@ -73,25 +68,11 @@ ctl_dlq(const ctl_options_t *options, int argc, char **argv)
 static int
 ctl_dlq_list(const ctl_options_t *options, const char *after)
 {
-    return ctl_dlq_call(options, "GET",
-                        ctl_path("/workers/%s/dlq?limit=1000&after=%s"
-                                 "&source=%s", options->worker,
-                                 after != NULL ? after : "",
-                                 ctl_source(options)),
-                        ctl_show_letters);
-}
-
-
-static int
-ctl_dlq_call(const ctl_options_t *options, const char *method, char *path,
-    ctl_show_pt show)
-{
-    int           rc;
-    ctl_answer_t  answer;
-
-    rc = ctl_call(options, method, path, NULL, false, &answer);
-
-    return rc == CTL_OK ? ctl_answer(options, &answer, show) : rc;
+    return ctl_get(options, ctl_path("/workers/%s/dlq?limit=1000&after=%s"
+                                     "&source=%s", options->worker,
+                                     after != NULL ? after : "",
+                                     ctl_source(options)),
+                   NULL, ctl_show_letters);
 }
 
 

@@ -33,12 +33,10 @@ static double ctl_percent(json_object *json);
 int
 ctl_shadow(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc;
     json_object  *body, *share;
-    ctl_answer_t  answer;
 
     if (argc == 1) {
-        return ctl_get(options, ctl_path("splits/%s", argv[0]),
+        return ctl_get(options, ctl_path("splits/%s", argv[0]), "arms",
                        ctl_show_shadow);
     }
 
@@ -52,10 +50,8 @@ ctl_shadow(const ctl_options_t *options, int argc, char **argv)
     body = json_object_new_object();
     (void) json_object_object_add(body, "share", share);
 
-    rc = ctl_call(options, "PUT", ctl_path("splits/%s/shadow", argv[0]), body,
-                  false, &answer);
-
-    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_shadow) : rc;
+    return ctl_ask(options, "PUT", ctl_path("splits/%s/shadow", argv[0]),
+                   body, "arms", ctl_show_shadow);
 }
 
 
@@ -88,19 +84,13 @@ ctl_show_shadow(const ctl_options_t *options, json_object *split)
 int
 ctl_diff(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc;
-    ctl_answer_t  answer;
-
     if (options->extra[CTL_OPT_FORGET] == NULL) {
         return ctl_get(options, ctl_path("splits/%s/diff", argv[0]),
-                       ctl_show_diff);
+                       "compared", ctl_show_diff);
     }
 
-    rc = ctl_call(options, "DELETE", ctl_path("splits/%s/diff", argv[0]), NULL,
-                  false, &answer);
-
-    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_forgotten)
-                        : rc;
+    return ctl_ask(options, "DELETE", ctl_path("splits/%s/diff", argv[0]),
+                   NULL, "compared", ctl_show_forgotten);
 }
 
 
@@ -258,7 +248,7 @@ int
 ctl_ledger(const ctl_options_t *options, int argc, char **argv)
 {
     return ctl_get(options, ctl_path("splits/%s/ledger", argv[0]),
-                   ctl_show_ledger);
+                   "routes", ctl_show_ledger);
 }
 
 

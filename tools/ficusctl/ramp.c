@@ -23,11 +23,8 @@ static void ctl_ramp_guards(json_object *ramp);
 int
 ctl_ramp(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc;
-    char         *path;
     const char   *what;
     json_object  *body;
-    ctl_answer_t  answer;
 
     what = (argc > 1) ? argv[1] : "";
 
@@ -36,7 +33,7 @@ ctl_ramp(const ctl_options_t *options, int argc, char **argv)
     }
 
     if (argc == 1) {
-        return ctl_get(options, ctl_path("splits/%s", argv[0]),
+        return ctl_get(options, ctl_path("splits/%s", argv[0]), "arms",
                        ctl_show_ramp);
     }
 
@@ -51,19 +48,16 @@ ctl_ramp(const ctl_options_t *options, int argc, char **argv)
     body = json_object_new_object();
     ctl_ramp_down(options, body);
 
-    path = ctl_path("splits/%s/ramp/%s", argv[0], what);
-    rc = ctl_call(options, "POST", path, body, false, &answer);
-
-    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_ramp) : rc;
+    return ctl_ask(options, "POST",
+                   ctl_path("splits/%s/ramp/%s", argv[0], what), body, "arms",
+                   ctl_show_ramp);
 }
 
 
 static int
 ctl_ramp_start(const ctl_options_t *options, const char *split)
 {
-    int           rc;
     json_object  *body;
-    ctl_answer_t  answer;
 
     if (options->extra[CTL_OPT_TO] == NULL
         || options->extra[CTL_OPT_STEP] == NULL
@@ -79,10 +73,8 @@ ctl_ramp_start(const ctl_options_t *options, const char *split)
         return CTL_USAGE;
     }
 
-    rc = ctl_call(options, "POST", ctl_path("splits/%s/ramp", split), body,
-                  false, &answer);
-
-    return rc == CTL_OK ? ctl_answer(options, &answer, ctl_show_ramp) : rc;
+    return ctl_ask(options, "POST", ctl_path("splits/%s/ramp", split), body,
+                   "arms", ctl_show_ramp);
 }
 
 

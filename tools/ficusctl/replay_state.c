@@ -95,7 +95,7 @@ ctl_split_ask(ctl_split_t *split, const ctl_options_t *options,
     free(only);
 
     if (rc == CTL_OK && split->answer.status != 200) {
-        rc = ctl_answer(options, &split->answer, NULL);
+        rc = ctl_answer(options, &split->answer, NULL, NULL);
     }
 
     return rc;
@@ -117,7 +117,7 @@ ctl_split_only(const ctl_options_t *options, char **name)
     }
 
     if (answer.status != 200) {
-        return ctl_answer(options, &answer, NULL);
+        return ctl_answer(options, &answer, NULL, NULL);
     }
 
     if (!json_object_is_type(answer.json, json_type_array)

@@ -58,7 +58,7 @@ ctl_sync(const ctl_options_t *options, int argc, char **argv)
     }
 
     result = ctl_sync_result(answer.json);
-    rc = ctl_answer(options, &answer, ctl_show_sync);
+    rc = ctl_answer(options, &answer, "source", ctl_show_sync);
 
     return rc == CTL_OK ? result : rc;
 }

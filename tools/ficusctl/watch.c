@@ -110,8 +110,10 @@ ctl_watch_once(const ctl_options_t *options, const char *split,
 {
     int            rc;
     char          *path;
+    const char    *member;
     ctl_answer_t   answer;
 
+    member = (split != NULL) ? "arms" : NULL;
     path = (split != NULL) ? ctl_path("splits/%s", split) : ctl_path("splits");
     rc = ctl_call(options, "GET", path, NULL, watch->lines > 0, &answer);
 
@@ -128,8 +130,8 @@ ctl_watch_once(const ctl_options_t *options, const char *split,
         return rc;
     }
 
-    if (answer.status != 200) {
-        return ctl_answer(options, &answer, NULL);
+    if (answer.status != 200 || !ctl_is_ours(answer.json, member)) {
+        return ctl_answer(options, &answer, member, NULL);
     }
 
     ctl_watch_draw(options, answer.json, watch);
