@@ -50,7 +50,7 @@ like($out, qr/^  v1 \(baseline\) +87\.50 /m, 'the first step is made');
 like($out, qr/^  ramp running, step 1 of 8, hold: ./m, 'what it does');
 like($out, qr/^  from v1=100 v2=0 to v1=0 v2=100, 12\.5 points each 3600 s$/m,
     'and will do');
-like($out, qr/^  guard: errors at most 2 points above the baseline's\n  guard: p90 at most 1\.5 times the baseline's\n  guard: at least 7 requests in a step\n  way back: snap$/m,
+like($out, qr/^  guard: errors at most 2 points above the baseline's\n  guard: p90 at most 1\.5 times the baseline's\n  guard: at least 7 requests in a step\n  way back: everybody at once \(snap\)$/m,
     'how it is guarded, and how it goes back');
 is_deeply(state()->{ramp}{guards}, { max_error_ratio => 0.02,
     max_latency_ratio => 1.5, quantile => 0.9, min_requests => 7 }, 'guards');
@@ -60,7 +60,7 @@ like($err, qr/refused with 409/, 'one at a time');
 ctl(0, qw(ramp users pause));
 like($out, qr/^  ramp paused, /m, 'paused');
 ctl(0, 'status');
-like($out, qr/^  ramp paused, step 1 of 8, /m, 'status shows it, too');
+like($out, qr/^  ramp paused, step 1 of 8: /m, 'status shows it, too');
 ctl(0, qw(ramp users resume));
 like($out, qr/^  ramp running, /m, 'resumed');
 ctl(0, '--json', 'ramp', 'users');
@@ -68,7 +68,7 @@ is(decode_json($out)->{ramp}{state}, 'running', '--json');
 ctl(1, qw(--if-match=1 ramp users abort));
 like($err, qr/refused with 412/, '--if-match');
 ctl(0, qw(ramp users abort));
-like($out, qr/^  ramp aborted, step 1 of 8, /m, 'aborted');
+like($out, qr/^  ramp aborted, step 1 of 8: /m, 'aborted');
 is(state()->{arms}[0]{configured}, 100, 'as it was before');
 ctl(0, 'ramp', 'users');
 like($out, qr/^  ramp aborted, /m, 'what it came to is shown on');

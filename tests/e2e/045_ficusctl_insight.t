@@ -120,7 +120,7 @@ is(join(' ', map { length } @arms), join(' ', (80) x 8),
     'columns that stand, in 80 columns');
 like($out, qr/^  a-long-arm-name8 \(baseline\) +72\.00  #/m, 'whole names');
 ctl(0, 'history', 'eight');
-like($out, qr/a-long-arm-name8=72\n {15}configuration: configuration$/m,
+like($out, qr/a-long-arm-name8=72\n {15}configuration$/m,
     'who and why have a line of their own');
 
 
@@ -194,7 +194,7 @@ ctl(0, 'status');
 like($out, qr/^  set to 40\.00 %$/m, 'status shows who has more than was asked for');
 like($out, qr/^  set to 60\.00 %, breaker open: \d tries in a row failed$/m,
     'status says why');
-like($out, qr/^  ramp rolled-back, step 1 of 3, .*$/m, 'and what of the ramp');
+like($out, qr/^  ramp rolled-back, step 1 of 3: .*$/m, 'and what of the ramp');
 
 SKIP: {
     skip 'script(1) is missing', 7 if !-x '/usr/bin/script';

@@ -16,6 +16,7 @@ static bool ctl_ramp_number(const ctl_options_t *options, ctl_extra_t extra,
     const char *name, json_object *to);
 static void ctl_ramp_down(const ctl_options_t *options, json_object *body);
 static void ctl_show_ramp(const ctl_options_t *options, json_object *split);
+static const char *ctl_ramp_way(const char *down);
 static void ctl_ramp_weights(json_object *ramp, const char *name);
 static void ctl_ramp_guards(json_object *ramp);
 
@@ -191,7 +192,19 @@ ctl_show_ramp(const ctl_options_t *options, json_object *split)
     printf(", %.10g points each %.10g s\n", ctl_get_number(ramp, "points"),
            ctl_get_number(ramp, "every"));
     ctl_ramp_guards(ramp);
-    printf("  way back: %s\n", ctl_get_text(ramp, "down"));
+    printf("  way back: %s\n", ctl_ramp_way(ctl_get_text(ramp, "down")));
+}
+
+
+/* a word that is not known is told as it is */
+
+static const char *
+ctl_ramp_way(const char *down)
+{
+    return strcmp(down, "snap") == 0 ? "everybody at once (snap)"
+           : strcmp(down, "release") == 0
+           ? "step by step, who came last first (release)"
+           : strcmp(down, "keep") == 0 ? "nobody goes back (keep)" : down;
 }
 
 
@@ -252,6 +265,7 @@ bool
 ctl_show_ramp_line(const ctl_options_t *options, json_object *split)
 {
     int           color;
+    bool          runs;
     const char   *state;
     json_object  *ramp;
 
@@ -262,12 +276,14 @@ ctl_show_ramp_line(const ctl_options_t *options, json_object *split)
     state = ctl_get_text(ramp, "state");
     color = strcmp(state, "rolled-back") == 0 ? CTL_RED : CTL_BOLD;
 
-    printf("  ramp %s%s%s, step %lld of %lld%s, %s: ",
+    runs = strcmp(state, "running") == 0;
+
+    printf("  ramp %s%s%s, step %lld of %lld%s%s%s: ",
            ctl_color(options, color), state, ctl_color(options, CTL_PLAIN),
            (long long) ctl_get_int(ramp, "step"),
            (long long) ctl_get_int(ramp, "of"),
            ctl_get_bool(ramp, "going_back") ? ", going back" : "",
-           ctl_get_text(ramp, "verdict"));
+           runs ? ", " : "", runs ? ctl_get_text(ramp, "verdict") : "");
     ctl_text(ctl_get_text(ramp, "why"));
 
     return true;

@@ -22,6 +22,7 @@ static int ctl_name_width(json_object *arms, const char *baseline);
 static void ctl_show_arm(const ctl_options_t *options, json_object *arm,
     const char *baseline, int width, int color);
 static void ctl_show_record(json_object *record, int width);
+static void ctl_show_author(json_object *change);
 
 
 void
@@ -82,10 +83,7 @@ ctl_show_head(const ctl_options_t *options, json_object *split)
            ctl_color(options, CTL_PLAIN),
            (long long) ctl_get_int(split, "generation"),
            ctl_get_text(split, "changed_at"));
-    ctl_text(ctl_get_text(split, "changed_by"));
-    fputs(": ", stdout);
-    ctl_text(ctl_get_text(split, "reason"));
-    putchar('\n');
+    ctl_show_author(split);
 }
 
 
@@ -282,9 +280,27 @@ ctl_show_record(json_object *record, int width)
         printf("%*s", width - n + 2, "");
     }
 
-    ctl_text(ctl_get_text(record, "changed_by"));
-    fputs(": ", stdout);
-    ctl_text(ctl_get_text(record, "reason"));
+    ctl_show_author(record);
+}
+
+
+/* why, unless nobody has said so */
+
+static void
+ctl_show_author(json_object *change)
+{
+    const char  *by, *why;
+
+    by = ctl_get_text(change, "changed_by");
+    why = ctl_get_text(change, "reason");
+
+    ctl_text(by);
+
+    if (strcmp(why, by) != 0 && strcmp(why, "operator") != 0) {
+        fputs(": ", stdout);
+        ctl_text(why);
+    }
+
     putchar('\n');
 }
 
@@ -292,17 +308,19 @@ ctl_show_record(json_object *record, int width)
 void
 ctl_show_verified(const ctl_options_t *options, json_object *json)
 {
-    int   color;
-    bool  whole;
+    int      color;
+    bool     whole;
+    int64_t  records;
 
     whole = ctl_get_bool(json, "verified");
     color = whole ? CTL_BOLD : CTL_RED;
+    records = ctl_get_int(json, "records");
 
-    printf("%s%s%s  %lld records", ctl_color(options, color),
+    printf("%s%s%s  %lld record%s", ctl_color(options, color),
            whole ? "whole" : "not whole", ctl_color(options, CTL_PLAIN),
-           (long long) ctl_get_int(json, "records"));
+           (long long) records, records == 1 ? "" : "s");
 
-    if (ctl_get_int(json, "records") > 0) {
+    if (records > 0) {
         printf(", of generation %lld to %lld",
                (long long) ctl_get_int(json, "first"),
                (long long) ctl_get_int(json, "last"));
