@@ -109,7 +109,16 @@ my $state = '{"name":"users","baseline":"v1","arms":['
     . '{"name":"v1","configured":40,"effective":100,"state":"closed"},'
     . '{"name":"v2","configured":60,"effective":0,"state":"open",'
     . '"state_reason":"5 tries in a row failed"}],'
+    . '"changed_by":"ramp",'
     . '"ramp":{"state":"rolled-back","why":"more \u001b[31merrors"}}';
+
+# a ramp that somebody has dealt with, an arm that gets nothing to be tried with
+
+my $calm = '{"name":"calm","baseline":"v1","changed_by":"ann@gw1","arms":['
+    . '{"name":"v1","configured":100,"effective":100,"state":"closed"},'
+    . '{"name":"v2","configured":0,"effective":0,"state":"half-open",'
+    . '"state_reason":"5 tries in a row failed"}],'
+    . '"ramp":{"state":"rolled-back","why":"more errors"}}';
 
 my $nginx = Ficus::Nginx->new($s->run, <<"EOC")->start;
 %%GLOBALS%%
@@ -123,7 +132,7 @@ http {
         location = /readyz {
             return 503 '{"status":"error","checks":{"zone z":"has another layout","split users":"ok"}}';
         }
-        location = /api/v1/splits { return 200 '[$state]'; }
+        location = /api/v1/splits { return 200 '[$state,$calm]'; }
         location = /api/v1/splits/users/history {
             return 200 '{"verified":false,"records":3,"error":"a gap"}';
         }
@@ -172,9 +181,10 @@ doctor(1, "--url=http://127.0.0.1:$sick");
 says('fail', 'gateway', 'zone z: has another layout$');
 says('warn', 'split users', 'breaker of v2 is open, 5 tries in a row failed;'
     . ' it has 0\.00 of 60\.00$');
-says('warn', 'split users', 'its ramp is rolled-back: more \?\[31merrors$');
+says('warn', 'split users', 'its ramp was rolled back: more \?\[31merrors$');
+says('ok', 'split calm', 'every arm has its weight$');
 says('fail', 'history users', 'a gap$');
-says('warn', 'users-v1', 'bus: is not connected$');
+says('warn', 'users-v1', 'bus: is not connected; changes wait .* nats-server$');
 says('fail', 'users-v2', 'store: cannot be read$');
 says('ok', 'orders', '\S');
 says('warn', 'sync', 'orders, of users: differs at 2026-11-21T10:00:00Z$');

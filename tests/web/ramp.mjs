@@ -133,6 +133,30 @@ await api('POST', '/ramp/abort');
 await dialog.getByRole('button', { name: 'Abort it' }).click();
 await shows('.notice', /somebody else has changed it/, 'too late');
 
+
+// One that was rolled back is news until somebody has changed something; an
+// arm that is to be tried is none without a weight.
+
+const seen = { changed_by: 'ramp', configured: 1 };
+
+await page.route('**/api/v1/splits', async (route) => {
+    const response = await route.fetch();
+    const [users] = await response.json();
+
+    users.ramp.state = 'rolled-back';
+    users.changed_by = seen.changed_by;
+    Object.assign(users.arms[1], { state: 'half-open',
+        configured: seen.configured });
+    await route.fulfill({ response, json: [users] });
+});
+
+await shows('.shares .title', /v2 is being tried again/, 'a weak arm');
+seen.configured = 0;
+await shows('.shares .title', /The ramp was rolled back/, 'news');
+seen.changed_by = 'ann';
+await shows('.shares .title', /All arms answer well/, 'no longer');
+await page.unroute('**/api/v1/splits');
+
 await stop();
 await close(page);
 expect(/412/);

@@ -18,6 +18,8 @@
 static void ctl_doctor_split(ctl_doctor_t *doctor, json_object *split);
 static bool ctl_doctor_arms(ctl_doctor_t *doctor, const char *check,
     json_object *split);
+static bool ctl_doctor_ramp(ctl_doctor_t *doctor, const char *check,
+    json_object *split);
 static void ctl_doctor_history(ctl_doctor_t *doctor, const char *split);
 
 
@@ -37,7 +39,8 @@ ctl_doctor_gateway(ctl_doctor_t *doctor)
         != CTL_OK)
     {
         ctl_doctor_say(doctor, CTL_FAIL, "gateway", "%s can't be reached, or "
-                       "is no admin port", options->url);
+                       "is no admin port; does nginx run there?",
+                       options->url);
         return false;
     }
 
@@ -153,33 +156,54 @@ ctl_doctor_splits(ctl_doctor_t *doctor)
 static void
 ctl_doctor_split(ctl_doctor_t *doctor, json_object *split)
 {
-    char          check[CTL_CHECK_MAX];
-    bool          well;
-    const char   *state;
-    json_object  *ramp;
+    char         check[CTL_CHECK_MAX];
+    bool         arms, ramp;
+    const char  *name;
 
-    (void) snprintf(check, sizeof(check), "split %s",
-                    ctl_get_text(split, "name"));
+    name = ctl_get_text(split, "name");
+    (void) snprintf(check, sizeof(check), "split %s", name);
 
-    well = ctl_doctor_arms(doctor, check, split);
+    arms = ctl_doctor_arms(doctor, check, split);
+    ramp = ctl_doctor_ramp(doctor, check, split);
 
-    if (json_object_object_get_ex(split, "ramp", &ramp) && ramp != NULL) {
-        state = ctl_get_text(ramp, "state");
-
-        if (strcmp(state, "rolled-back") == 0
-            || strcmp(state, "paused") == 0)
-        {
-            ctl_doctor_say(doctor, CTL_WARN, check, "its ramp is %s: %s",
-                           state, ctl_get_text(ramp, "why"));
-            well = false;
-        }
-    }
-
-    if (well) {
+    if (arms && ramp) {
         ctl_doctor_say(doctor, CTL_WELL, check, "every arm has its weight");
     }
 
-    ctl_doctor_history(doctor, ctl_get_text(split, "name"));
+    ctl_doctor_history(doctor, name);
+}
+
+
+/* one that was rolled back is news until somebody has changed something */
+
+static bool
+ctl_doctor_ramp(ctl_doctor_t *doctor, const char *check, json_object *split)
+{
+    const char   *name, *state;
+    json_object  *ramp;
+
+    if (!json_object_object_get_ex(split, "ramp", &ramp) || ramp == NULL) {
+        return true;
+    }
+
+    name = ctl_get_text(split, "name");
+    state = ctl_get_text(ramp, "state");
+
+    if (strcmp(state, "paused") == 0) {
+        ctl_doctor_say(doctor, CTL_WARN, check, "its ramp is paused; ficusctl "
+                       "ramp %s resume lets it go on", name);
+        return false;
+    }
+
+    if (strcmp(state, "rolled-back") == 0
+        && strcmp(ctl_get_text(split, "changed_by"), "ramp") == 0)
+    {
+        ctl_doctor_say(doctor, CTL_WARN, check, "its ramp was rolled back: %s",
+                       ctl_get_text(ramp, "why"));
+        return false;
+    }
+
+    return true;
 }
 
 
@@ -202,7 +226,11 @@ ctl_doctor_arms(ctl_doctor_t *doctor, const char *check, json_object *split)
         asked = ctl_get_number(arm, "configured");
         used = ctl_get_number(arm, "effective");
 
-        if (strcmp(state, "closed") == 0) {
+        /* without a weight it gets no request that could be tried */
+
+        if (strcmp(state, "closed") == 0
+            || (strcmp(state, "half-open") == 0 && asked <= 0))
+        {
             continue;
         }
 
@@ -222,6 +250,7 @@ static void
 ctl_doctor_history(ctl_doctor_t *doctor, const char *split)
 {
     char          check[CTL_CHECK_MAX];
+    int64_t       records;
     ctl_answer_t  answer;
 
     if (ctl_call(doctor->options, "GET",
@@ -239,8 +268,9 @@ ctl_doctor_history(ctl_doctor_t *doctor, const char *split)
                        "a restart forgets its weights");
 
     } else if (ctl_get_bool(answer.json, "verified")) {
-        ctl_doctor_say(doctor, CTL_WELL, check, "%lld records, whole",
-                       (long long) ctl_get_int(answer.json, "records"));
+        records = ctl_get_int(answer.json, "records");
+        ctl_doctor_say(doctor, CTL_WELL, check, "%lld record%s, whole",
+                       (long long) records, records == 1 ? "" : "s");
 
     } else {
         ctl_doctor_say(doctor, CTL_FAIL, check, "%s",

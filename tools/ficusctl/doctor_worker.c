@@ -69,14 +69,19 @@ ctl_doctor_worker(ctl_doctor_t *doctor, const char *name)
     wrong = ctl_doctor_wrong(answer.json);
 
     if (wrong != NULL) {
-        ctl_doctor_say(doctor, ready ? CTL_WARN : CTL_FAIL, name, "%s", wrong);
+        ctl_doctor_say(doctor, ready ? CTL_WARN : CTL_FAIL, name, "%s%s",
+                       wrong, strstr(wrong, "bus: ") != NULL
+                              ? "; changes wait in the store for nats-server"
+                              : "");
 
     } else if (ready) {
         ctl_doctor_say(doctor, CTL_WELL, name, "store, broker and outbox");
 
     } else {
-        ctl_doctor_say(doctor, CTL_FAIL, name, "does not answer, %ld",
-                       answer.status);
+        ctl_doctor_say(doctor, CTL_FAIL, name, "does not answer, %ld; %s",
+                       answer.status, answer.status == 504
+                                      ? "its process, or its disk, hangs"
+                                      : "does it run? its log may tell");
     }
 
     if (ready && ctl_doctor_follows(answer.json)) {

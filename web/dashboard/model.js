@@ -130,8 +130,11 @@ function brokenArm(split) {
 }
 
 
+// Half open and without a weight it gets nothing to be tried with.
+
 function weakArm(split) {
-    const arm = split.arms.find(({ state }) => state !== 'closed');
+    const arm = split.arms.find(({ state, configured }) => state !== 'closed'
+        && (state !== 'half-open' || configured > 0));
 
     return arm ? { level: 'warn',
         text: arm.state === 'recovering'
@@ -152,8 +155,10 @@ function failingArm(seen, limit, level) {
 }
 
 
+// News until somebody has changed something.
+
 function rolledBack(split) {
-    return split.ramp?.state === 'rolled-back'
+    return split.ramp?.state === 'rolled-back' && split.changed_by === 'ramp'
         ? { level: 'warn', text: 'The ramp was rolled back' } : null;
 }
 
