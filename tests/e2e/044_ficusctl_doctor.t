@@ -197,7 +197,7 @@ says('fail', 'sync', 'stats, of orders: failed: the source does not answer at');
 says('ok', 'dead letters', 'stats, of products: none$');
 says('warn', 'dead letters', 'stats, of orders: 1;');
 says('fail', 'lag', 'stats: there are no metrics$');
-says('fail', 'gone', 'does not answer, 404$');
+says('fail', 'gone', 'does not answer, 404; does it run');
 like($out, qr/^6 failed, (?:9|10) to look at$/m, 'the sum');
 
 
