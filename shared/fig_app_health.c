@@ -63,10 +63,9 @@ fig_app_get_ready(fig_request_t *request, fig_response_t *response)
     fig_buf_init(&checks, FIG_APP_READY_MAX);
     fig_buf_init(&out, FIG_APP_READY_MAX);
 
-    ready = fig_app_row(&checks, "store",
-                        fig_store_ping(fig_app_shown->store) == FIG_OK
-                        ? NULL : "cannot be read");
-    well = ready;
+    ready = fig_store_ping(fig_app_shown->store) == FIG_OK;
+    well = fig_app_row(&checks, "store", !ready ? "cannot be read"
+                       : fig_store_wrong(fig_app_shown->store));
 
     for (i = 0; i < fig_app_shown->nchecks; i++) {
         row = &fig_app_shown->checks[i];

@@ -31,6 +31,7 @@ struct fig_store_s {
 
 
 static void store_note(fig_store_t *store, fig_status_t status);
+static double store_writable(void *data);
 static const fig_store_backend_t *store_backend(const char *uri,
     const char **where);
 static bool store_collections_ok(const fig_collection_t *const *collections);
@@ -120,6 +121,8 @@ fig_store_open(const fig_store_conf_t *conf,
     s->get = store_histogram("op=\"get\"");
     s->list = store_histogram("op=\"list\"");
     s->write = store_histogram("op=\"write\"");
+    fig_gauge("ficus_store_writable", "1, or 0 while the store cannot be "
+              "written.", "", store_writable, s);
 
     *store = s;
 
@@ -131,6 +134,7 @@ void
 fig_store_close(fig_store_t *store)
 {
     if (store != NULL) {
+        fig_gauge_remove(store);
         store->backend->close(store->self);
         free(store);
     }
@@ -290,6 +294,22 @@ fig_status_t
 fig_store_ping(fig_store_t *store)
 {
     return store->backend->ping(store->self);
+}
+
+
+const char *
+fig_store_wrong(void *store)
+{
+    fig_store_t *self = store;
+
+    return self->backend->wrong ? self->backend->wrong(self->self) : NULL;
+}
+
+
+static double
+store_writable(void *data)
+{
+    return fig_store_wrong(data) == NULL;
 }
 
 

@@ -13,7 +13,7 @@
  * when it returns.  Nothing here needs a transaction over two documents, so
  * every backend that can replace one document atomically will do.
  *
- * Metrics: ficus_store_seconds{op="get|list|write"}.
+ * Metrics: ficus_store_seconds{op="get|list|write"}, ficus_store_writable.
  *
  * Threads: every function may be called by any thread at any time, but for
  * fig_store_close(), which must be the last.  An open store does not survive a
@@ -208,10 +208,12 @@ uint64_t fig_store_troubles(const fig_store_t *store);
 
 
 /*
- * FIG_OK when a read works now.
+ * FIG_OK when a read works now.  wrong, for /readyz: why it cannot be written,
+ * by what was last tried, static, or NULL; SQLite tries by itself until it can.
  */
 
 fig_status_t fig_store_ping(fig_store_t *store) FIG_NODISCARD;
+const char *fig_store_wrong(void *store);
 
 
 /*

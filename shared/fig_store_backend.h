@@ -38,6 +38,7 @@ typedef struct {
         fig_page_t *page);
     uint64_t     (*base)(void *self);
     fig_status_t (*ping)(void *self);
+    const char  *(*wrong)(void *self);      /* NULL: it cannot tell */
     void         (*rest)(void *self);       /* NULL: there is nothing to do */
 
     /* as fig_store_verify(), which says the why of FIG_INVALID */

@@ -30,6 +30,7 @@ static fig_status_t mongo_open(const fig_store_conf_t *conf,
     const char *where, const fig_collection_t *const *collections,
     void **self);
 static uint64_t mongo_base(void *self);
+static const char *mongo_wrong(void *self);
 static fig_status_t mongo_ping(void *self);
 
 static bool mongo_made(fig_mongo_t *store);
@@ -50,6 +51,7 @@ const fig_store_backend_t  fig_store_mongo = {
     .list = fig_mongo_list,
     .base = mongo_base,
     .ping = mongo_ping,
+    .wrong = mongo_wrong,
     .verify = mongo_verify
 };
 
@@ -149,6 +151,15 @@ mongo_base(void *self)
     fig_mongo_t  *store = self;
 
     return store->base;
+}
+
+
+static const char *
+mongo_wrong(void *self)
+{
+    fig_mongo_t  *store = self;
+
+    return atomic_load(&store->full) ? "its disk is full" : NULL;
 }
 
 

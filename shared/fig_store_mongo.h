@@ -79,6 +79,7 @@ typedef struct {
     uint64_t                   again;          /* us: how soon an answer must
                                                   be lost to be asked after */
     atomic_bool                away;           /* that it is was logged */
+    atomic_bool                full;           /* the last write found it so */
     mongoc_client_pool_t      *pool;
     fig_mongo_later_t          later;
     const fig_collection_t *const  *collections;

@@ -77,6 +77,7 @@ fig_mongo_write(void *self, fig_op_t *ops, size_t n)
     }
 
     fig_mongo_give(store, group.client);
+    atomic_store(&store->full, status == FIG_FULL);
 
     if (status == FIG_OK) {
         fig_mongo_works(store);

@@ -55,6 +55,7 @@ const fig_store_backend_t  fig_store_sqlite = {
     .list = fig_sqlite_list,
     .base = sqlite_base,
     .ping = fig_sqlite_ping,
+    .wrong = fig_sqlite_wrong,
     .rest = fig_sqlite_rest,
     .verify = sqlite_verify
 };

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 #include <time.h>
 
@@ -34,6 +35,12 @@
 
 #define FIG_SQLITE_WAL       1000
 #define FIG_SQLITE_WAL_MAX   4000
+
+
+/* the lock's timeouts after which nobody waits for a commit any more: longer
+   than the gateway does, which says so first */
+
+#define FIG_SQLITE_LATE      4
 
 
 typedef struct fig_sqlite_s  fig_sqlite_t;
@@ -265,11 +272,12 @@ typedef enum {
 typedef struct fig_sqlite_job_s  fig_sqlite_job_t;
 
 struct fig_sqlite_job_s {
-    bool                      later;   /* nobody waits, freed when done */
+    bool                      later;   /* counted in later_bytes */
+    bool                      left;    /* nobody waits, freed when done */
     size_t                    n;
     size_t                    bytes;
-    fig_op_t                 *ops;
-    uint64_t                  due;     /* fig_clock_us() */
+    fig_op_t                 *ops;     /* a copy */
+    uint64_t                  due;     /* fig_clock_us(): until it is taken */
     fig_status_t              status;
     fig_sqlite_state_t        state;
     pthread_cond_t            done;
@@ -282,7 +290,9 @@ typedef struct {
     fig_sqlite_ops_t          ops;     /* the thread's own */
     int                       wal;     /* pages in it after the last commit */
     int                       checkpoint;      /* pages that call for it */
-    fig_status_t              last;            /* what was last logged */
+    bool                      wrote;           /* the last commit did */
+    uint64_t                  again;   /* us: when to try again; 0: all well */
+    _Atomic(fig_status_t)     last;            /* what was last logged */
 
     bool                      started;
     bool                      closing; /* from here on under the mutex */
@@ -290,7 +300,8 @@ typedef struct {
     bool                      abandoned;       /* the thread closes it */
     bool                      dropped; /* a write_later was, and logged */
     size_t                    later_bytes;
-    uint64_t                  blocked; /* since when, in the lock; 0: not */
+    bool                      holds;   /* the lock; else it waits for it */
+    uint64_t                  since;   /* when that began; 0: neither */
     uint64_t                  slow;    /* when that was last logged; 0: never */
     fig_sqlite_queue_t        urgent;
     fig_sqlite_queue_t        later;
@@ -313,14 +324,17 @@ void fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *writer,
 struct timespec fig_sqlite_timespec(uint64_t us);      /* of fig_clock_us() */
 
 /*
- * Logs once a minute that writing takes so many us.
+ * Logs once a minute that writing takes so many us.  stuck: what it has hung in
+ * for longer than it should, static, or NULL.
  */
 
 void fig_sqlite_queue_slow(fig_sqlite_t *store, uint64_t us);
+const char *fig_sqlite_queue_stuck_locked(const fig_sqlite_t *store);
+const char *fig_sqlite_wrong(void *self);
 
 /*
- * stop writes what waits.  False: the lock can't be got, and the thread will
- * call fig_sqlite_finish() when it can.
+ * stop writes what waits.  False: the lock can't be got, or the disk does not
+ * answer, and the thread will call fig_sqlite_finish() when it can.
  */
 
 fig_status_t fig_sqlite_writer_start(fig_sqlite_t *store) FIG_NODISCARD;

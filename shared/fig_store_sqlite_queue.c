@@ -13,7 +13,6 @@
 #include "fig_log.h"
 #include "fig_metrics.h"
 #include <stdlib.h>
-#include <string.h>
 
 
 /* what one transaction takes, and as much again of what nobody waits for */
@@ -25,65 +24,125 @@
 #define LATER_BYTES  8388608
 
 #define SLOW_AGAIN   60000000              /* us */
+#define STUCK_WAIT   100000
 
 
+static void queue_wait_locked(fig_sqlite_t *store, fig_sqlite_job_t *job);
+static fig_status_t queue_leave_locked(fig_sqlite_writer_t *w,
+    fig_sqlite_job_t *job, fig_op_t *ops);
 static void queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to);
-static fig_sqlite_job_t *later_job(const fig_op_t *ops, size_t n);
-static void later_free(fig_sqlite_job_t *job);
+static fig_sqlite_job_t *queue_job(fig_sqlite_t *store, const fig_op_t *ops,
+    size_t n);
+static void queue_free(fig_sqlite_job_t *job);
 
+
+/*
+ * The ops are copied, so that a caller can leave them to a disk that hangs.
+ */
 
 fig_status_t
 fig_sqlite_write(void *self, fig_op_t *ops, size_t n)
 {
     fig_sqlite_t *store = self;
 
-    int                   rc;
     bool                  late;
-    struct timespec       ts;
-    fig_sqlite_job_t      job;
+    fig_status_t          status;
+    fig_sqlite_job_t     *job;
     fig_sqlite_writer_t  *w;
 
     w = &store->writer;
+    job = queue_job(store, ops, n);
 
-    memset(&job, 0, sizeof(fig_sqlite_job_t));
-
-    job.ops = ops;
-    job.n = n;
-    job.bytes = fig_store_ops_bytes(ops, n);
-    job.due = fig_clock_us() + store->lock_timeout * 1000;
-    (void) pthread_cond_init(&job.done, &w->clock);
-
-    ts = fig_sqlite_timespec(job.due);
-    rc = 0;
+    if (job == NULL) {
+        return FIG_ERROR;
+    }
 
     (void) pthread_mutex_lock(&w->mutex);
 
-    TAILQ_INSERT_TAIL(&w->urgent, &job, next);
+    TAILQ_INSERT_TAIL(&w->urgent, job, next);
     (void) pthread_cond_signal(&w->wake);
 
-    while (job.state == FIG_SQLITE_TAKEN
-           || (job.state == FIG_SQLITE_QUEUED && rc == 0))
-    {
-        rc = job.state == FIG_SQLITE_QUEUED
-             ? pthread_cond_timedwait(&job.done, &w->mutex, &ts)
-             : pthread_cond_wait(&job.done, &w->mutex);
-    }
-
-    late = (job.state == FIG_SQLITE_QUEUED);
-
-    if (late) {
-        TAILQ_REMOVE(&w->urgent, &job, next);
-        job.status = FIG_BUSY;
-    }
+    queue_wait_locked(store, job);
+    late = (job->state != FIG_SQLITE_DONE);
+    status = queue_leave_locked(w, job, ops);
 
     (void) pthread_mutex_unlock(&w->mutex);
-    (void) pthread_cond_destroy(&job.done);
 
     if (late) {
         fig_sqlite_queue_slow(store, store->lock_timeout * 1000);
     }
 
-    return job.status;
+    return status;
+}
+
+
+/*
+ * While the writer is stuck nobody waits for long, so that threads are left
+ * for those who read.
+ */
+
+static void
+queue_wait_locked(fig_sqlite_t *store, fig_sqlite_job_t *job)
+{
+    uint64_t         start, timeout, until;
+    struct timespec  ts;
+
+    start = fig_clock_us();
+    timeout = store->lock_timeout * 1000;
+    job->due = start + timeout;
+
+    if (fig_sqlite_queue_stuck_locked(store) && timeout > STUCK_WAIT) {
+        job->due = start + STUCK_WAIT;
+    }
+
+    while (job->state != FIG_SQLITE_DONE) {
+        until = job->state == FIG_SQLITE_QUEUED ? job->due
+                : start + FIG_SQLITE_LATE * timeout;
+
+        if (fig_clock_us() >= until) {
+            break;
+        }
+
+        ts = fig_sqlite_timespec(until);
+        (void) pthread_cond_timedwait(&job->done, &store->writer.mutex, &ts);
+    }
+}
+
+
+/*
+ * What was not begun is taken back; what was is left to the writer.
+ */
+
+static fig_status_t
+queue_leave_locked(fig_sqlite_writer_t *w, fig_sqlite_job_t *job,
+    fig_op_t *ops)
+{
+    size_t        i;
+    fig_status_t  status;
+
+    switch (job->state) {
+
+    case FIG_SQLITE_TAKEN:
+        job->left = true;
+        return FIG_UNKNOWN;
+
+    case FIG_SQLITE_QUEUED:
+        TAILQ_REMOVE(&w->urgent, job, next);
+        status = FIG_BUSY;
+        break;
+
+    default:
+        status = job->status;
+    }
+
+    for (i = 0; i < job->n; i++) {
+        ops[i].status = job->ops[i].status;
+        ops[i].key = job->ops[i].key;
+    }
+
+    queue_free(job);
+
+    return status;
 }
 
 
@@ -97,12 +156,15 @@ fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n)
     fig_sqlite_writer_t  *w;
 
     w = &store->writer;
-    job = later_job(ops, n);
+    job = queue_job(store, ops, n);
 
     if (job == NULL) {
-        fig_log_error("store %s: out of memory", store->path);
         return;
     }
+
+    job->later = true;
+    job->left = true;
+    job->due = fig_clock_us() + LATER_DELAY;
 
     (void) pthread_mutex_lock(&w->mutex);
 
@@ -129,7 +191,7 @@ fig_sqlite_write_later(void *self, const fig_op_t *ops, size_t n)
     }
 
     if (full) {
-        later_free(job);
+        queue_free(job);
     }
 }
 
@@ -174,7 +236,10 @@ fig_sqlite_queue_finish_locked(fig_sqlite_writer_t *w,
         if (job->later) {
             w->later_bytes -= job->bytes;
             w->dropped = w->dropped && w->later_bytes != 0;
-            later_free(job);
+        }
+
+        if (job->left) {
+            queue_free(job);
 
         } else {
             job->status = status;
@@ -199,7 +264,7 @@ fig_sqlite_queue_slow(fig_sqlite_t *store, uint64_t us)
 
     said = (w->slow != 0 && now - w->slow < SLOW_AGAIN);
     w->slow = said ? w->slow : now;
-    blocked = (w->blocked != 0);
+    blocked = (w->since != 0 && !w->holds);
 
     (void) pthread_mutex_unlock(&w->mutex);
 
@@ -208,6 +273,53 @@ fig_sqlite_queue_slow(fig_sqlite_t *store, uint64_t us)
                      "what waits longer than that is refused", store->path,
                      (double) us / 1000000, blocked ? "another process has "
                      "the write lock" : "its disk is slow");
+    }
+}
+
+
+const char *
+fig_sqlite_queue_stuck_locked(const fig_sqlite_t *store)
+{
+    const fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    if (w->since == 0
+        || fig_clock_us() - w->since <= store->lock_timeout * 1000)
+    {
+        return NULL;
+    }
+
+    return w->holds ? "its disk does not answer"
+                    : "another process has its write lock";
+}
+
+
+const char *
+fig_sqlite_wrong(void *self)
+{
+    fig_sqlite_t *store = self;
+
+    const char  *wrong;
+
+    (void) pthread_mutex_lock(&store->writer.mutex);
+    wrong = fig_sqlite_queue_stuck_locked(store);
+    (void) pthread_mutex_unlock(&store->writer.mutex);
+
+    if (wrong != NULL) {
+        return wrong;
+    }
+
+    switch (atomic_load(&store->writer.last)) {
+
+    case FIG_OK:
+        return NULL;
+
+    case FIG_FULL:
+        return "its disk is full";
+
+    default:
+        return "cannot be written";
     }
 }
 
@@ -249,26 +361,27 @@ queue_move(fig_sqlite_queue_t *from, fig_sqlite_queue_t *to)
 
 
 static fig_sqlite_job_t *
-later_job(const fig_op_t *ops, size_t n)
+queue_job(fig_sqlite_t *store, const fig_op_t *ops, size_t n)
 {
     fig_sqlite_job_t  *job;
 
     job = calloc(1, sizeof(fig_sqlite_job_t));
 
-    if (job == NULL) {
-        return NULL;
+    if (job != NULL) {
+        job->n = n;
+        job->bytes = sizeof(fig_sqlite_job_t) + n * sizeof(fig_op_t)
+                     + fig_store_ops_bytes(ops, n);
+        job->ops = fig_store_ops_copy(ops, n);
+        (void) pthread_cond_init(&job->done, &store->writer.clock);
     }
 
-    job->later = true;
-    job->n = n;
-    job->bytes = sizeof(fig_sqlite_job_t) + n * sizeof(fig_op_t)
-                 + fig_store_ops_bytes(ops, n);
-    job->due = fig_clock_us() + LATER_DELAY;
-    job->ops = fig_store_ops_copy(ops, n);
+    if (job != NULL && job->ops == NULL) {
+        queue_free(job);
+        job = NULL;
+    }
 
-    if (job->ops == NULL) {
-        free(job);
-        return NULL;
+    if (job == NULL) {
+        fig_log_error("store %s: out of memory", store->path);
     }
 
     return job;
@@ -276,8 +389,9 @@ later_job(const fig_op_t *ops, size_t n)
 
 
 static void
-later_free(fig_sqlite_job_t *job)
+queue_free(fig_sqlite_job_t *job)
 {
+    (void) pthread_cond_destroy(&job->done);
     free(job->ops);
     free(job);
 }

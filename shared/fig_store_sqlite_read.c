@@ -15,6 +15,7 @@
 
 #include "fig_store_sqlite.h"
 #include "fig_log.h"
+#include "fig_metrics.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,9 @@ static void reader_close(const fig_sqlite_t *store,
     fig_sqlite_reader_t *reader);
 static void reader_drop_locked(fig_sqlite_t *store,
     fig_sqlite_reader_t *reader);
-static fig_sqlite_reader_t *reader_take(fig_sqlite_t *store);
+static fig_status_t reader_take(fig_sqlite_t *store,
+    fig_sqlite_reader_t **reader);
+static bool reader_wait_locked(fig_sqlite_t *store);
 static void reader_give(fig_sqlite_t *store, fig_sqlite_reader_t *reader);
 static sqlite3_stmt *reader_get_stmt(fig_sqlite_t *store,
     fig_sqlite_reader_t *reader, const fig_collection_t *collection);
@@ -49,24 +52,27 @@ static fig_status_t row_text(sqlite3_stmt *stmt, int column,
 fig_status_t
 fig_sqlite_pool_init(fig_sqlite_t *store)
 {
+    fig_status_t          status;
     fig_sqlite_pool_t    *pool;
+    pthread_condattr_t    clock;
     fig_sqlite_reader_t  *reader;
 
     pool = &store->pool;
 
     SLIST_INIT(&pool->free);
+    (void) pthread_condattr_init(&clock);
+    (void) pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void) pthread_mutex_init(&pool->mutex, NULL);
-    (void) pthread_cond_init(&pool->given, NULL);
+    (void) pthread_cond_init(&pool->given, &clock);
+    (void) pthread_condattr_destroy(&clock);
 
-    reader = reader_take(store);
+    status = reader_take(store, &reader);
 
-    if (reader == NULL) {
-        return FIG_ERROR;
+    if (status == FIG_OK) {
+        reader_give(store, reader);
     }
 
-    reader_give(store, reader);
-
-    return FIG_OK;
+    return status;
 }
 
 
@@ -97,10 +103,10 @@ fig_sqlite_get(void *self, const fig_collection_t *collection, fig_str_t id,
     sqlite3_stmt         *stmt;
     fig_sqlite_reader_t  *reader;
 
-    reader = reader_take(store);
+    status = reader_take(store, &reader);
 
-    if (reader == NULL) {
-        return FIG_ERROR;
+    if (status != FIG_OK) {
+        return status;
     }
 
     status = FIG_ERROR;
@@ -141,10 +147,10 @@ fig_sqlite_list(void *self, const fig_collection_t *collection,
     sqlite3_stmt         *stmt;
     fig_sqlite_reader_t  *reader;
 
-    reader = reader_take(store);
+    status = reader_take(store, &reader);
 
-    if (reader == NULL) {
-        return FIG_ERROR;
+    if (status != FIG_OK) {
+        return status;
     }
 
     status = FIG_ERROR;
@@ -171,10 +177,10 @@ fig_sqlite_ping(void *self)
     fig_status_t          status;
     fig_sqlite_reader_t  *reader;
 
-    reader = reader_take(store);
+    status = reader_take(store, &reader);
 
-    if (reader == NULL) {
-        return FIG_ERROR;
+    if (status != FIG_OK) {
+        return status;
     }
 
     status = fig_sqlite_base(store->path, reader->db, &base);
@@ -270,46 +276,81 @@ reader_drop_locked(fig_sqlite_t *store, fig_sqlite_reader_t *reader)
 }
 
 
-static fig_sqlite_reader_t *
-reader_take(fig_sqlite_t *store)
+/*
+ * FIG_BUSY: all are taken, for too long.
+ */
+
+static fig_status_t
+reader_take(fig_sqlite_t *store, fig_sqlite_reader_t **reader)
 {
-    fig_sqlite_pool_t    *pool;
-    fig_sqlite_reader_t  *reader;
+    bool                got;
+    fig_sqlite_pool_t  *pool;
 
     pool = &store->pool;
 
     (void) pthread_mutex_lock(&pool->mutex);
 
-    while (SLIST_EMPTY(&pool->free) && pool->n == FIG_SQLITE_READERS) {
-        (void) pthread_cond_wait(&pool->given, &pool->mutex);
-    }
+    got = reader_wait_locked(store);
+    *reader = SLIST_FIRST(&pool->free);
 
-    reader = SLIST_FIRST(&pool->free);
-
-    if (reader != NULL) {
+    if (*reader != NULL) {
         SLIST_REMOVE_HEAD(&pool->free, next);
-        reader->used = true;
+        (*reader)->used = true;
 
-    } else {
+    } else if (got) {
         pool->n++;
     }
 
     (void) pthread_mutex_unlock(&pool->mutex);
 
-    if (reader != NULL) {
-        return reader;
+    if (*reader != NULL) {
+        return FIG_OK;
     }
 
-    reader = reader_open(store);
+    if (!got) {
+        return FIG_BUSY;
+    }
 
-    if (reader == NULL) {
+    *reader = reader_open(store);
+
+    if (*reader == NULL) {
         (void) pthread_mutex_lock(&pool->mutex);
         pool->n--;
         (void) pthread_cond_signal(&pool->given);
         (void) pthread_mutex_unlock(&pool->mutex);
     }
 
-    return reader;
+    return *reader != NULL ? FIG_OK : FIG_ERROR;
+}
+
+
+/*
+ * Until there is one, or may be one more.
+ */
+
+static bool
+reader_wait_locked(fig_sqlite_t *store)
+{
+    int                 rc;
+    struct timespec     until;
+    fig_sqlite_pool_t  *pool;
+
+    pool = &store->pool;
+
+    if (!SLIST_EMPTY(&pool->free) || pool->n < FIG_SQLITE_READERS) {
+        return true;
+    }
+
+    rc = 0;
+    until = fig_sqlite_timespec(fig_clock_us() + store->lock_timeout * 1000);
+
+    while (SLIST_EMPTY(&pool->free) && pool->n == FIG_SQLITE_READERS
+           && rc == 0)
+    {
+        rc = pthread_cond_timedwait(&pool->given, &pool->mutex, &until);
+    }
+
+    return !SLIST_EMPTY(&pool->free) || pool->n < FIG_SQLITE_READERS;
 }
 
 

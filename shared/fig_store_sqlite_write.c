@@ -25,14 +25,27 @@
 
 
 #define CHECKPOINT_WAIT  100               /* ms, for readers of the log */
+#define WRITER_AGAIN     1000000           /* us */
+
+
+/* a disk that is full may still have some pages, which are soon gone */
+
+#define WRITER_TRY                                                            \
+    "REPLACE INTO \"" FIG_SQLITE_META "\" VALUES ('room', zeroblob(1048576))"
+#define WRITER_TRIED                                                          \
+    "DELETE FROM \"" FIG_SQLITE_META "\" WHERE name = 'room'"
 
 
 static void *writer_main(void *data);
 static bool writer_wait(fig_sqlite_writer_t *w);
-static bool writer_lock(fig_sqlite_t *store, bool *abandoned);
+static uint64_t writer_due(const fig_sqlite_writer_t *w);
+static bool writer_step(fig_sqlite_writer_t *w, uint64_t since, bool holds);
 static bool writer_cycle(fig_sqlite_t *store);
+static void writer_batch(fig_sqlite_t *store);
 static fig_status_t writer_apply(fig_sqlite_t *store,
     fig_sqlite_queue_t *batch);
+static int writer_ops(fig_sqlite_t *store, fig_sqlite_queue_t *batch);
+static void writer_well(fig_sqlite_t *store);
 static fig_status_t writer_failed(fig_sqlite_t *store, int rc, bool commit);
 static bool writer_refused(sqlite3 *db, int rc, fig_status_t status);
 static void writer_checkpoint(fig_sqlite_t *store);
@@ -74,8 +87,9 @@ fig_sqlite_writer_start(fig_sqlite_t *store)
 
 
 /*
- * A frozen process may have the lock for as long as it likes, and waiting for
- * it has no end that is safe; the thread closes what is left when it wakes.
+ * A frozen process may have the lock for as long as it likes, and a disk may
+ * hang, and waiting for them has no end that is safe; the thread closes what is
+ * left when it wakes.
  */
 
 bool
@@ -106,8 +120,9 @@ fig_sqlite_writer_stop(fig_sqlite_t *store)
         ts = fig_sqlite_timespec(until);
         (void) pthread_cond_timedwait(&w->end, &w->mutex, &ts);
 
-        until = w->blocked + store->lock_timeout * 1000;
-        stuck = (w->blocked != 0 && until <= fig_clock_us());
+        until = w->since + store->lock_timeout * 1000
+                           * (w->holds ? FIG_SQLITE_LATE : 1);
+        stuck = (w->since != 0 && until <= fig_clock_us());
     }
 
     if (!stuck) {
@@ -116,8 +131,9 @@ fig_sqlite_writer_stop(fig_sqlite_t *store)
         return true;
     }
 
-    fig_log_warn("store %s: closed while another process has the lock%s",
-                 store->path, TAILQ_EMPTY(&w->later) ? ""
+    fig_log_warn("store %s: closed while %s%s", store->path,
+                 w->holds ? "its disk does not answer"
+                 : "another process has the lock", TAILQ_EMPTY(&w->later) ? ""
                  : "; writes that nobody waits for were not done");
 
     TAILQ_CONCAT(&rest, &w->later, next);
@@ -157,7 +173,7 @@ writer_main(void *data)
 
 
 /*
- * Until there is something to write; false: never again.
+ * Until there is something to write, or to try; false: never again.
  */
 
 static bool
@@ -165,6 +181,7 @@ writer_wait(fig_sqlite_writer_t *w)
 {
     int               rc;
     bool              go;
+    uint64_t          due;
     struct timespec   ts;
 
     (void) pthread_mutex_lock(&w->mutex);
@@ -172,17 +189,18 @@ writer_wait(fig_sqlite_writer_t *w)
     rc = 0;
 
     while (TAILQ_EMPTY(&w->urgent) && !w->closing && rc == 0) {
+        due = writer_due(w);
 
-        if (TAILQ_EMPTY(&w->later)) {
+        if (due == 0) {
             (void) pthread_cond_wait(&w->wake, &w->mutex);
 
         } else {
-            ts = fig_sqlite_timespec(TAILQ_FIRST(&w->later)->due);
+            ts = fig_sqlite_timespec(due);
             rc = pthread_cond_timedwait(&w->wake, &w->mutex, &ts);
         }
     }
 
-    go = !TAILQ_EMPTY(&w->urgent) || !TAILQ_EMPTY(&w->later);
+    go = !w->closing || !TAILQ_EMPTY(&w->urgent) || !TAILQ_EMPTY(&w->later);
 
     (void) pthread_mutex_unlock(&w->mutex);
 
@@ -190,68 +208,96 @@ writer_wait(fig_sqlite_writer_t *w)
 }
 
 
-static bool
-writer_lock(fig_sqlite_t *store, bool *abandoned)
+static uint64_t
+writer_due(const fig_sqlite_writer_t *w)
 {
-    bool                  got;
-    fig_sqlite_writer_t  *w;
+    uint64_t  due;
 
-    w = &store->writer;
+    due = TAILQ_EMPTY(&w->later) ? 0 : TAILQ_FIRST(&w->later)->due;
 
-    (void) pthread_mutex_lock(&w->mutex);
-    w->blocked = fig_clock_us();
-    (void) pthread_mutex_unlock(&w->mutex);
-
-    got = fig_sqlite_lock_take(&store->lock);
-
-    (void) pthread_mutex_lock(&w->mutex);
-    w->blocked = 0;
-    *abandoned = w->abandoned;
-    (void) pthread_mutex_unlock(&w->mutex);
-
-    return got;
+    return due == 0 || (w->again != 0 && w->again < due) ? w->again : due;
 }
 
 
 /*
- * False: the store was closed meanwhile and is the thread's own.
+ * What the writer is about to do; false: the store was closed meanwhile and is
+ * the thread's own.
+ */
+
+static bool
+writer_step(fig_sqlite_writer_t *w, uint64_t since, bool holds)
+{
+    bool  abandoned;
+
+    (void) pthread_mutex_lock(&w->mutex);
+    w->since = since;
+    w->holds = holds;
+    abandoned = w->abandoned;
+    (void) pthread_mutex_unlock(&w->mutex);
+
+    return !abandoned;
+}
+
+
+/*
+ * False: as writer_step().
  */
 
 static bool
 writer_cycle(fig_sqlite_t *store)
 {
+    bool                  got;
+    fig_sqlite_queue_t    batch;
+    fig_sqlite_writer_t  *w;
+
+    w = &store->writer;
+
+    if (w->again != 0) {
+        w->again = fig_clock_us() + WRITER_AGAIN;
+    }
+
+    (void) writer_step(w, fig_clock_us(), false);
+    got = fig_sqlite_lock_take(&store->lock);
+
+    if (!writer_step(w, fig_clock_us(), true)) {
+        fig_sqlite_lock_drop(&store->lock);
+        return false;
+    }
+
+    if (got) {
+        writer_batch(store);
+
+    } else {
+        TAILQ_INIT(&batch);
+        fig_sqlite_queue_take(store, &batch);
+        fig_sqlite_queue_finish(store, &batch, FIG_ERROR);
+    }
+
+    return writer_step(w, 0, false);
+}
+
+
+static void
+writer_batch(fig_sqlite_t *store)
+{
     int                   rc;
-    bool                  full, got, abandoned;
+    bool                  full;
     uint64_t              took;
     fig_status_t          status;
     fig_sqlite_queue_t    batch;
     fig_sqlite_writer_t  *w;
 
     w = &store->writer;
-    TAILQ_INIT(&batch);
-
-    got = writer_lock(store, &abandoned);
-
-    if (abandoned) {
-        fig_sqlite_lock_drop(&store->lock);
-        return false;
-    }
-
-    if (!got) {
-        fig_sqlite_queue_take(store, &batch);
-        fig_sqlite_queue_finish(store, &batch, FIG_ERROR);
-        return true;
-    }
-
     took = fig_clock_us();
     rc = fig_sqlite_run(w->ops.begin);
 
     if ((rc & 0xff) == SQLITE_BUSY) {
         /* somebody without the write lock; callers give up by themselves */
         fig_sqlite_lock_drop(&store->lock);
-        return true;
+        return;
     }
 
+    TAILQ_INIT(&batch);
     fig_sqlite_queue_take(store, &batch);
 
     status = rc == SQLITE_OK ? writer_apply(store, &batch)
@@ -274,8 +320,6 @@ writer_cycle(fig_sqlite_t *store)
         writer_checkpoint(store);
         fig_sqlite_lock_drop(&store->lock);
     }
-
-    return true;
 }
 
 
@@ -283,21 +327,18 @@ static fig_status_t
 writer_apply(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
 {
     int                   rc;
-    size_t                i;
-    fig_sqlite_job_t     *job;
+    bool                  tries;
     fig_sqlite_writer_t  *w;
 
     w = &store->writer;
+    w->wrote = false;
+    tries = (w->again != 0 && TAILQ_EMPTY(batch));
 
-    for (job = TAILQ_FIRST(batch); job; job = TAILQ_NEXT(job, next)) {
+    rc = tries ? sqlite3_exec(w->ops.db, WRITER_TRY, NULL, NULL, NULL)
+               : writer_ops(store, batch);
 
-        for (i = 0; i < job->n; i++) {
-            rc = fig_sqlite_apply(store, &job->ops[i]);
-
-            if (rc != SQLITE_OK) {
-                return writer_failed(store, rc, false);
-            }
-        }
+    if (rc != SQLITE_OK) {
+        return writer_failed(store, rc, false);
     }
 
     rc = fig_sqlite_run(w->ops.commit);
@@ -306,12 +347,46 @@ writer_apply(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
         return writer_failed(store, rc, true);
     }
 
-    if (w->last != FIG_OK) {
-        w->last = FIG_OK;
-        fig_log_info("store %s: can be written again", store->path);
+    if (tries) {
+        (void) sqlite3_exec(w->ops.db, WRITER_TRIED, NULL, NULL, NULL);
+    }
+
+    if (w->again != 0 && w->wrote) {
+        writer_well(store);
     }
 
     return FIG_OK;
+}
+
+
+static int
+writer_ops(fig_sqlite_t *store, fig_sqlite_queue_t *batch)
+{
+    int                rc;
+    size_t             i;
+    fig_sqlite_job_t  *job;
+
+    for (job = TAILQ_FIRST(batch); job; job = TAILQ_NEXT(job, next)) {
+
+        for (i = 0; i < job->n; i++) {
+            rc = fig_sqlite_apply(store, &job->ops[i]);
+
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+static void
+writer_well(fig_sqlite_t *store)
+{
+    store->writer.again = 0;
+    atomic_store(&store->writer.last, FIG_OK);
+    fig_log_info("store %s: can be written again", store->path);
 }
 
 
@@ -338,8 +413,9 @@ writer_failed(fig_sqlite_t *store, int rc, bool commit)
         status = FIG_UNKNOWN;
     }
 
-    if (w->last != status) {
-        w->last = status;
+    w->again = fig_clock_us() + WRITER_AGAIN;
+
+    if (atomic_exchange(&w->last, status) != status) {
         (void) fig_sqlite_failed(store->path, w->ops.db, rc,
                                  "cannot be written");
     }
@@ -382,9 +458,10 @@ writer_checkpoint(fig_sqlite_t *store)
     rc = sqlite3_wal_checkpoint_v2(w->ops.db, "main", mode, NULL, NULL);
     (void) sqlite3_busy_timeout(w->ops.db, (int) store->lock_timeout);
 
-    if (rc != SQLITE_OK && rc != SQLITE_BUSY && w->last == FIG_OK) {
-        w->last = fig_sqlite_failed(store->path, w->ops.db, rc,
-                                    "cannot copy its log");
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY && w->again == 0) {
+        w->again = fig_clock_us() + WRITER_AGAIN;
+        atomic_store(&w->last, fig_sqlite_failed(store->path, w->ops.db, rc,
+                                                 "cannot copy its log"));
     }
 
     w->checkpoint = w->wal + FIG_SQLITE_WAL;
@@ -401,6 +478,7 @@ writer_committed(void *data, sqlite3 *db, const char *name, int pages)
     }
 
     w->wal = pages;
+    w->wrote = true;
 
     return SQLITE_OK;
 }

@@ -67,6 +67,25 @@ sub fill {
 }
 
 
+# What /readyz and the metrics of a service say of its store.
+
+sub told {
+    my ($name, $what) = @_;
+
+    my $status = $what eq 'ok' ? 'ok' : 'degraded';
+
+    soon(sub {
+        my $ready = $s->worker($name, '/readyz');
+
+        $ready->{status} == 200 && $ready->{json}{status} eq $status
+            && $ready->{json}{checks}{store} eq $what;
+    }, "$name: $status, $what");
+    like($s->worker($name, '/metrics')->{body}, $what eq 'ok'
+        ? qr/^ficus_store_writable 1$/m : qr/^ficus_store_writable 0$/m,
+        "$name: and its metrics say so");
+}
+
+
 my $user = $api->user;
 my $order = $api->order(userId => $user->{userId});
 my @pids = map { $s->pid($_) } 'users-v1', 'users-v2', 'orders';
@@ -103,12 +122,12 @@ is($r->{json}{deliveryAddress}, $user->{deliveryAddress}, 'is not made');
 is($r->{headers}{etag}, $user->{etag}, 'its version is what it was');
 is(scalar(grep { $api->ask('GET', "/api/users/$_->{userId}")->{status} != 200 }
     @users), 0, 'all that were answered can be read');
-is($s->worker($_, '/readyz')->{status}, 200, "$_ is there") for 'users-v1',
-    'users-v2';
+told($_, 'its disk is full') for 'users-v1', 'users-v2';
 like($s->run->log('users-v1.log'), qr/cannot be written: .*full|too large/i,
     'a line in the log');
 
 limit('unlimited', 'users-v1', 'users-v2');
+told($_, 'ok') for 'users-v1', 'users-v2';
 
 my $room = unique('room');
 
@@ -137,7 +156,9 @@ is($api->ask('PUT', "/api/users/$user->{userId}",
     json => { deliveryAddress => $room })->{status}, 200, 'users can change');
 is($api->ask('GET', '/api/orders?limit=1000')->{status}, 200,
     'orders can be read');
+told('orders', 'its disk is full');
 limit('unlimited', 'orders');
+told('orders', 'ok');
 soon(sub {
     !grep { $_->{deliveryAddress} ne $room }
         @{$api->ask('GET', '/api/orders?limit=1000')->{json}};

@@ -106,6 +106,28 @@ sub reads {
 }
 
 
+# What /readyz and the metrics say of the stores.
+
+sub told {
+    my ($wrong, $when, @names) = @_;
+
+    my $status = $wrong eq 'ok' ? 'ok' : 'degraded';
+    my $writable = $wrong eq 'ok' ? 1 : 0;
+
+    for my $name (@names ? @names : @workers) {
+        soon(sub {
+            my $ready = $system->worker($name, '/readyz');
+
+            $ready->{status} == 200 && $ready->{json}{status} eq $status
+                && $ready->{json}{checks}{store} eq $wrong;
+        }, "$when: $name: /readyz says $status, $wrong");
+        like($system->worker($name, '/metrics')->{body},
+            qr/^ficus_store_writable\ $writable$/mx,
+            "$when: $name: and its metrics say so");
+    }
+}
+
+
 sub read_only {
     my $before = $api->ask('GET', "/api/users/$user->{userId}");
 
@@ -144,6 +166,8 @@ sub read_only {
     is($r->{headers}{etag}, $before->{headers}{etag}, 'nor its version');
     reads('read-only');
 
+    told('cannot be written', 'read-only');
+
     for my $name (@workers) {
         my @lines = news($name) =~ /.*cannot be written.*/g;
 
@@ -153,6 +177,7 @@ sub read_only {
     }
 
     disk('well');
+    told('ok', 'not read-only any more, before anybody writes');
     in_step('not read-only any more');
     is($api->ask('PUT', "/api/orders/$order->{orderId}",
         json => { status => 'Processing' })->{status}, 200,
@@ -241,6 +266,11 @@ sub stuck {
     cmp_ok(max(map { $_->{slowest} } @reads), '<', 1, 'and do not wait');
     cmp_ok(max(map { $_->{took} } @writes), '<', 4.5,
         'a disk that hangs: no change hangs');
+    ok((grep { $_->{said}{'its disk does not answer'} } @reads),
+        'a disk that hangs: /readyz says so');
+    ok((grep { $_->{said}{'another process has its write lock'} } @reads),
+        'and that of the other arm who keeps it');
+    told('ok', 'a disk that hung');
 
     for my $write (@writes) {
         my $what = "$write->{status} " . ($write->{type} // '') =~ s/.*\///r
@@ -293,6 +323,8 @@ sub read_on {
         $got{wrong}++ if $api->ask('GET', "/api/users/$user->{userId}")
             ->{status} != 200;
         $got{slowest} = max($got{slowest}, time - $begin);
+        $got{said}{$system->worker($_, '/readyz')->{json}{checks}{store}} = 1
+            for 'users-v1', 'users-v2';
         sleep 0.02;
     }
 

@@ -5,12 +5,13 @@
 
 
 /*
- * SQLite's store on a disk that is full, how much of it the log takes, and
- * whether what is on it is sound.
+ * SQLite's store on a disk that is full or hangs, how much of it the log takes,
+ * and whether what is on it is sound.
  */
 
 
 #include "store_fixture.h"
+#include "fig_metrics.h"
 #include "unit.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,7 +24,31 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+
+/* the disk: while it hangs nothing is synced */
+
+static atomic_bool  hangs;
+
+
+int
+fdatasync(int fd)
+{
+    while (atomic_load(&hangs)) {
+        (void) usleep(1000);
+    }
+
+    return (int) syscall(SYS_fdatasync, fd);
+}
+
+
+int
+fsync(int fd)
+{
+    return fdatasync(fd);
+}
 
 
 static fig_status_t
@@ -40,6 +65,31 @@ put_big(int n, fig_op_t *op)
     op->doc.body.len = sizeof(body);
 
     return fig_store_write(store, op, 1);
+}
+
+
+/* what /readyz and ficus_store_writable say, and that it goes by itself */
+
+static void
+told(const char *wrong)
+{
+    int        i;
+    fig_buf_t  metrics;
+
+    for (i = 0; i < 500 && (fig_store_wrong(store) == NULL) != (wrong == NULL);
+         i++)
+    {
+        (void) usleep(10000);
+    }
+
+    ck_assert_pstr_eq(fig_store_wrong(store), wrong);
+
+    fig_buf_init(&metrics, MB);
+    fig_metrics_write(&metrics);
+    ck_assert_ptr_nonnull(strstr(metrics.data, wrong
+                                 ? "\nficus_store_writable 0\n"
+                                 : "\nficus_store_writable 1\n"));
+    fig_buf_clear(&metrics);
 }
 
 
@@ -62,6 +112,9 @@ fill_up(void)
 
     ck_assert_int_eq(rc, FIG_FULL);
     ck_assert_int_eq(op.status, FIG_FULL);
+    told("its disk is full");
+    (void) usleep(1500000);
+    told("its disk is full");
     n--;
     ck_assert_int_gt(n, 0);
 
@@ -90,6 +143,7 @@ works_again(int n)
     char      id[32];
     fig_op_t  op;
 
+    told(NULL);
     ck_assert_int_eq(put_big(n, &op), FIG_OK);
     ck_assert_int_eq(op.status, FIG_OK);
 
@@ -171,6 +225,134 @@ START_TEST(test_full_disk)
     }
 
     free(directory);
+    store_teardown();
+}
+END_TEST
+
+
+typedef struct {
+    char          id[8];
+    fig_op_t      op;
+    fig_status_t  status;
+    uint64_t      took;
+    pthread_t     thread;
+} caller_t;
+
+
+static void *
+put_slow(void *data)
+{
+    caller_t  *caller = data;
+
+    caller->took = fig_clock_us();
+    caller->op = op_put(caller->id, 0, caller->id, NULL, "x");
+    caller->status = fig_store_write(store, &caller->op, 1);
+    caller->took = fig_clock_us() - caller->took;
+
+    return NULL;
+}
+
+
+static void
+start_slow(caller_t *caller, int n)
+{
+    (void) snprintf(caller->id, sizeof(caller->id), "c%d", n);
+    ck_assert_int_eq(pthread_create(&caller->thread, NULL, put_slow, caller),
+                     0);
+}
+
+
+static void
+hang(void)
+{
+    store_setup(0);
+    conf.lock_timeout = 200;
+    store_reopen();
+    ck_assert_int_eq(op_write(op_put("u", 0, NULL, NULL, "1")), FIG_OK);
+    told(NULL);
+    atomic_store(&hangs, true);
+}
+
+
+/* who is in its commit is told in the end, who reads does not wait at all */
+
+START_TEST(test_disk_that_hangs)
+{
+    int       i;
+    fig_op_t  op;
+    uint64_t  start;
+    caller_t  callers[8];
+
+    hang();
+
+    for (i = 0; i < 8; i++) {
+        start_slow(&callers[i], i);
+        (void) usleep(i ? 0 : 50000);
+    }
+
+    told("its disk does not answer");
+    start = fig_clock_us();
+
+    for (i = 0; i < 10; i++) {
+        ck_assert_uint_eq(doc_ver("u"), 1);
+        ck_assert_int_eq(fig_store_ping(store), FIG_OK);
+    }
+
+    op = op_put("u", 1, NULL, NULL, "2");
+    ck_assert_int_eq(fig_store_write(store, &op, 1), FIG_BUSY);
+    ck_assert_uint_lt(fig_clock_us() - start, 180 * 1000);
+
+    for (i = 0; i < 8; i++) {
+        (void) pthread_join(callers[i].thread, NULL);
+        ck_assert_int_eq(callers[i].status, i ? FIG_BUSY : FIG_UNKNOWN);
+        ck_assert_int_eq(callers[i].op.status, callers[i].status);
+        ck_assert_uint_ge(callers[i].took, (i ? 90 : 790) * 1000);
+        ck_assert_uint_le(callers[i].took, 3000 * 1000);
+    }
+
+    told("its disk does not answer");
+    atomic_store(&hangs, false);
+    told(NULL);
+
+    ck_assert_int_eq(op_write(op_put("u", 1, NULL, NULL, "2")), FIG_OK);
+    store_reopen();
+    ck_assert_uint_eq(doc_ver("u"), 2);
+    ck_assert_uint_eq(doc_ver("c0"), 1);
+    ck_assert_uint_eq(doc_ver("c1"), 0);
+
+    store_teardown();
+}
+END_TEST
+
+
+START_TEST(test_closed_on_a_disk_that_hangs)
+{
+    int        i;
+    char      *log;
+    uint64_t   start;
+    caller_t   caller = { .status = FIG_OK };
+
+    hang();
+    start_slow(&caller, 0);
+    (void) pthread_join(caller.thread, NULL);
+
+    start = fig_clock_us();
+    unit_capture(STDERR_FILENO);
+    fig_store_close(store);
+    log = unit_captured();
+    ck_assert_uint_le(fig_clock_us() - start, 3000 * 1000);
+    ck_assert_ptr_nonnull(strstr(log, "closed while its disk does not answer"));
+    free(log);
+
+    atomic_store(&hangs, false);
+    ck_assert_int_eq(fig_store_open(&conf, collections, &store), FIG_OK);
+
+    for (i = 0; i < 500 && doc_ver("c0") == 0; i++) {
+        (void) usleep(10000);
+    }
+
+    ck_assert_uint_eq(doc_ver("c0"), 1);
+
     store_teardown();
 }
 END_TEST
@@ -313,6 +495,8 @@ add(TCase *tc)
     tcase_add_test(tc, test_check);
     tcase_add_test(tc, test_limit_of_file_size);
     tcase_add_test(tc, test_full_disk);
+    tcase_add_test(tc, test_disk_that_hangs);
+    tcase_add_test(tc, test_closed_on_a_disk_that_hangs);
     tcase_add_loop_test(tc, test_log_stays_small, 0, 2);
 }
 
