@@ -270,7 +270,7 @@ typedef struct {
     ngx_str_t                       ledger_file;
     ngx_str_t                       ledger_temp;
     u_char                          hash[NGX_HTTP_STRANGLER_HASH_LEN];
-    u_char                          chain[NGX_HTTP_STRANGLER_SHA256_LEN];
+    u_char                          chain[FIPS180_SHA256];
     ngx_http_strangler_seen_t       seen;
 
     ngx_http_strangler_zone_t      *zone;

@@ -21,7 +21,7 @@
 
 
 #define NGX_HTTP_STRANGLER_TAIL      8192
-#define NGX_HTTP_STRANGLER_HEX_LEN   (2 * NGX_HTTP_STRANGLER_SHA256_LEN)
+#define NGX_HTTP_STRANGLER_HEX_LEN   (2 * FIPS180_SHA256)
 #define NGX_HTTP_STRANGLER_HASH_AT   (sizeof(" hash=") - 1)
 
 
@@ -54,7 +54,7 @@ ngx_http_strangler_record_text(ngx_http_strangler_sh_t *sh,
 
     if (hash) {
         p = ngx_slprintf(p, end, " hash=");
-        p = ngx_hex_dump(p, record->hash, NGX_HTTP_STRANGLER_SHA256_LEN);
+        p = ngx_hex_dump(p, record->hash, FIPS180_SHA256);
     }
 
     return ngx_http_strangler_record_weights(sh, record, p, end);
@@ -114,17 +114,17 @@ ngx_http_strangler_chain(ngx_http_strangler_sh_t *sh,
     ngx_http_strangler_record_t *record, u_char *previous)
 {
     u_char   text[NGX_HTTP_STRANGLER_LINE_MAX];
-    u_char  *p, zeros[NGX_HTTP_STRANGLER_SHA256_LEN];
+    u_char  *p, zeros[FIPS180_SHA256];
 
     ngx_memzero(zeros, sizeof(zeros));
 
     p = ngx_hex_dump(text, previous ? previous : zeros,
-                     NGX_HTTP_STRANGLER_SHA256_LEN);
+                     FIPS180_SHA256);
     *p++ = ' ';
 
     p = ngx_http_strangler_record_text(sh, record, 0, p, text + sizeof(text));
 
-    ngx_http_strangler_sha256(text, p - text, record->hash);
+    fips180_sha256(text, p - text, record->hash);
 }
 
 
@@ -372,7 +372,7 @@ ngx_int_t
 ngx_http_strangler_check_line(u_char *p, u_char *end, u_char *hash,
     uint64_t *generation)
 {
-    u_char   sum[NGX_HTTP_STRANGLER_SHA256_LEN];
+    u_char   sum[FIPS180_SHA256];
     u_char   hex[NGX_HTTP_STRANGLER_HEX_LEN];
     u_char   text[NGX_HTTP_STRANGLER_LINE_MAX];
     u_char  *at, *to;
@@ -396,7 +396,7 @@ ngx_http_strangler_check_line(u_char *p, u_char *end, u_char *hash,
     at += NGX_HTTP_STRANGLER_HEX_LEN;
     to = ngx_cpymem(to, at, end - at);
 
-    ngx_http_strangler_sha256(text, to - text, sum);
+    fips180_sha256(text, to - text, sum);
     ngx_hex_dump(hex, sum, sizeof(sum));
 
     return ngx_memcmp(hex, hash, sizeof(hex)) == 0 ? NGX_OK : NGX_ERROR;
@@ -417,7 +417,7 @@ ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
     ngx_str_t   line;
     ngx_uint_t  i;
 
-    ngx_memzero(hash, NGX_HTTP_STRANGLER_SHA256_LEN);
+    ngx_memzero(hash, FIPS180_SHA256);
 
     if (ngx_http_strangler_open_history(split, &fd, log) != NGX_OK) {
         return 0;
@@ -433,7 +433,7 @@ ngx_http_strangler_history_end(ngx_http_strangler_split_t *split,
         generation = ngx_http_strangler_line_generation(line.data,
                                                         line.data + line.len);
 
-        for (i = 0; at && i < NGX_HTTP_STRANGLER_SHA256_LEN; i++) {
+        for (i = 0; at && i < FIPS180_SHA256; i++) {
             hash[i] = (u_char) ngx_hextoi(at + NGX_HTTP_STRANGLER_HASH_AT
                                           + 2 * i, 2);
         }

@@ -34,7 +34,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_strangler_table.h"
-#include "ngx_http_strangler_sha256.h"
+#include "fips180.h"
 
 
 #define NGX_HTTP_STRANGLER_NAMES        32
@@ -90,7 +90,7 @@ typedef struct {
     u_char                          reason_len;
     u_char                          by[NGX_HTTP_STRANGLER_BY_LEN];
     u_char                          reason[NGX_HTTP_STRANGLER_REASON_LEN];
-    u_char                          hash[NGX_HTTP_STRANGLER_SHA256_LEN];
+    u_char                          hash[FIPS180_SHA256];
 } ngx_http_strangler_record_t;
 
 

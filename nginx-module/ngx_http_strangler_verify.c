@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_STRANGLER_READ     65536
-#define NGX_HTTP_STRANGLER_HEX_LEN  (2 * NGX_HTTP_STRANGLER_SHA256_LEN)
+#define NGX_HTTP_STRANGLER_HEX_LEN  (2 * FIPS180_SHA256)
 
 
 typedef struct {
@@ -84,7 +84,7 @@ ngx_http_strangler_verify(ngx_http_strangler_call_t *call,
     v->sh = call->split->sh;
 
     ngx_hex_dump(v->expected, table->record[0].hash,
-                 NGX_HTTP_STRANGLER_SHA256_LEN);
+                 FIPS180_SHA256);
     ngx_memset(v->hash, '0', sizeof(v->hash));
 
 #if (NGX_THREADS)

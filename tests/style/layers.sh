@@ -32,7 +32,7 @@ END
 # 1: no request, nothing shared; 2: state; 3: requests; 4: API; 5: directives
 module_levels() {
     cat << END
-1 table.h sha256.h sha256.c evidence.h evidence.c
+1 table.h evidence.h evidence.c
 2 shm.h strangler.h files.h ledger.h ramp.h zone.c lane.c window.c breaker.c
 2 start.c state.c file.c history.c watch.c ramp.c step.c down.c mismatch.c
 2 routes.c ledger_file.c ledger_save.c task.c

@@ -4,19 +4,18 @@
  */
 
 
-#include "ngx_http_strangler_sha256.h"
+#include "fips180.h"
 #include <string.h>
 
 
-#define NGX_HTTP_STRANGLER_SHA256_BLOCK  64
+#define FIPS180_BLOCK  64
 
 
-static void ngx_http_strangler_sha256_block(uint32_t *h,
-    const unsigned char *p);
-static uint32_t ngx_http_strangler_sha256_rotate(uint32_t x, unsigned n);
+static void sha256_block(uint32_t *h, const unsigned char *p);
+static uint32_t sha256_rotate(uint32_t x, unsigned n);
 
 
-static const uint32_t  ngx_http_strangler_sha256_k[64] = {
+static const uint32_t  sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
     0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
     0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
@@ -32,23 +31,20 @@ static const uint32_t  ngx_http_strangler_sha256_k[64] = {
 
 
 void
-ngx_http_strangler_sha256(const unsigned char *data, size_t len,
-    unsigned char *sum)
+fips180_sha256(const unsigned char *data, size_t len, unsigned char *sum)
 {
     size_t         rest;
     uint64_t       bits;
     uint32_t       h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
     unsigned       i;
-    unsigned char  last[2 * NGX_HTTP_STRANGLER_SHA256_BLOCK] = { 0 };
+    unsigned char  last[2 * FIPS180_BLOCK] = { 0 };
 
     bits = (uint64_t) len * 8;
 
-    for (rest = len; rest >= NGX_HTTP_STRANGLER_SHA256_BLOCK;
-         rest -= NGX_HTTP_STRANGLER_SHA256_BLOCK)
-    {
-        ngx_http_strangler_sha256_block(h, data);
-        data += NGX_HTTP_STRANGLER_SHA256_BLOCK;
+    for (rest = len; rest >= FIPS180_BLOCK; rest -= FIPS180_BLOCK) {
+        sha256_block(h, data);
+        data += FIPS180_BLOCK;
     }
 
     /* a bit, zeros, and the length in the last eight bytes of a block */
@@ -64,22 +60,22 @@ ngx_http_strangler_sha256(const unsigned char *data, size_t len,
         last[len - 1 - i] = (unsigned char) (bits >> 8 * i);
     }
 
-    ngx_http_strangler_sha256_block(h, last);
+    sha256_block(h, last);
 
     if (len == 128) {
-        ngx_http_strangler_sha256_block(h, last + 64);
+        sha256_block(h, last + 64);
     }
 
-    for (i = 0; i < NGX_HTTP_STRANGLER_SHA256_LEN; i++) {
+    for (i = 0; i < FIPS180_SHA256; i++) {
         sum[i] = (unsigned char) (h[i / 4] >> (24 - 8 * (i % 4)));
     }
 }
 
 
 static void
-ngx_http_strangler_sha256_block(uint32_t *h, const unsigned char *p)
+sha256_block(uint32_t *h, const unsigned char *p)
 {
-    unsigned  i;
+    size_t    i;
     uint32_t  a, b, t1, t2, w[64], s[8];
 
     for (i = 0; i < 16; i++) {
@@ -92,24 +88,20 @@ ngx_http_strangler_sha256_block(uint32_t *h, const unsigned char *p)
         b = w[i - 2];
 
         w[i] = w[i - 16] + w[i - 7]
-               + (ngx_http_strangler_sha256_rotate(a, 7)
-                  ^ ngx_http_strangler_sha256_rotate(a, 18) ^ a >> 3)
-               + (ngx_http_strangler_sha256_rotate(b, 17)
-                  ^ ngx_http_strangler_sha256_rotate(b, 19) ^ b >> 10);
+               + (sha256_rotate(a, 7) ^ sha256_rotate(a, 18) ^ a >> 3)
+               + (sha256_rotate(b, 17) ^ sha256_rotate(b, 19) ^ b >> 10);
     }
 
     memcpy(s, h, sizeof(s));
 
     for (i = 0; i < 64; i++) {
-        t1 = s[7] + ngx_http_strangler_sha256_k[i] + w[i]
-             + (ngx_http_strangler_sha256_rotate(s[4], 6)
-                ^ ngx_http_strangler_sha256_rotate(s[4], 11)
-                ^ ngx_http_strangler_sha256_rotate(s[4], 25))
+        t1 = s[7] + sha256_k[i] + w[i]
+             + (sha256_rotate(s[4], 6) ^ sha256_rotate(s[4], 11)
+                ^ sha256_rotate(s[4], 25))
              + ((s[4] & s[5]) ^ (~s[4] & s[6]));
 
-        t2 = (ngx_http_strangler_sha256_rotate(s[0], 2)
-              ^ ngx_http_strangler_sha256_rotate(s[0], 13)
-              ^ ngx_http_strangler_sha256_rotate(s[0], 22))
+        t2 = (sha256_rotate(s[0], 2) ^ sha256_rotate(s[0], 13)
+              ^ sha256_rotate(s[0], 22))
              + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
         memmove(&s[1], &s[0], 7 * sizeof(uint32_t));
@@ -125,7 +117,7 @@ ngx_http_strangler_sha256_block(uint32_t *h, const unsigned char *p)
 
 
 static inline uint32_t
-ngx_http_strangler_sha256_rotate(uint32_t x, unsigned n)
+sha256_rotate(uint32_t x, unsigned n)
 {
     return x >> n | x << (32 - n);
 }
