@@ -423,6 +423,7 @@ store_put_ok(const fig_op_t *op)
     return op->doc.ref <= INT64_MAX
            && op->doc.body.len <= FIG_STORE_BODY_MAX
            && op->doc.changed.len <= FIG_STORE_KEY_MAX
+           && op->doc.made.len <= FIG_STORE_KEY_MAX
            && (op->kind != FIG_STORE_PUT || op->expect < op->doc.ver);
 }
 

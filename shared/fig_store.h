@@ -6,8 +6,9 @@
 
 /*
  * Store: collections of documents, each a JSON text with its bookkeeping
- * apart: a version, a tombstone flag, up to three indexed strings, and what
- * the outbox has still to publish.
+ * apart: a version, a tombstone flag, up to three indexed strings, the request
+ * that made it if that said which it was, and what the outbox has still to
+ * publish.
  *
  * There is one way to write: a compare-and-set of a single document, durable
  * when it returns.  Nothing here needs a transaction over two documents, so
@@ -28,16 +29,18 @@
 #include "fig_buf.h"
 
 
-#define FIG_STORE_KEYS       3
+#define FIG_STORE_KEYS       4
+#define FIG_STORE_ONCE       3             /* the last of the keys */
 #define FIG_STORE_PAGE_MAX   1000
 
-#define FIG_STORE_KEY_MAX    4096          /* bytes; of changed, too */
+#define FIG_STORE_KEY_MAX    4096          /* bytes; of changed, made, too */
 #define FIG_STORE_BODY_MAX   12582912      /* 12 MiB */
 
 
 /*
  * A collection is known by its address; its name is [a-z_]{1,32}.  A key that
- * is unique is so among all documents that have it, tombstones included.
+ * is unique is so among all documents that have it, tombstones included.  The
+ * key FIG_STORE_ONCE must be, and costs nothing where a document has none.
  */
 
 typedef struct {
@@ -55,6 +58,7 @@ typedef struct {
     fig_str_t    body;                    /* any UTF-8; JSON by custom */
     fig_str_t    changed;                 /* the union since it was published,
                                              absent when it is */
+    fig_str_t    made;                    /* the caller's own, as ref */
     bool         deleted;
     bool         pending;
 } fig_doc_t;

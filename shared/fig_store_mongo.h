@@ -18,7 +18,9 @@
  *     k1 to k3  the keys that there are; where a unique one is absent, the id
  *               as binary data, which no key can be: servers without partial
  *               indexes take two absent values for the same
+ *     k4        only if there, in a sparse index: FIG_STORE_ONCE
  *     changed   only if there
+ *     made      only if there
  *     write     which write made it, so that one whose answer was lost can be
  *               told from another's
  *     body      a string, so that it comes back to the byte

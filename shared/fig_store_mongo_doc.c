@@ -33,7 +33,9 @@ static fig_status_t doc_text(const bson_iter_t *iter, fig_arena_t *arena,
     fig_str_t *text);
 
 
-const char *const  fig_mongo_keys[FIG_STORE_KEYS] = { "k1", "k2", "k3" };
+const char *const  fig_mongo_keys[FIG_STORE_KEYS] = {
+    "k1", "k2", "k3", "k4"
+};
 
 
 bool
@@ -55,6 +57,8 @@ fig_mongo_doc_write(bson_t *bson, const fig_collection_t *collection,
            && doc_write_keys(bson, collection, doc)
            && (doc->changed.data == NULL
                || fig_mongo_append(bson, "changed", doc->changed))
+           && (doc->made.data == NULL
+               || fig_mongo_append(bson, "made", doc->made))
            && bson_append_oid(bson, "write", -1, mark)
            && (doc->body.data == NULL
                || fig_mongo_append(bson, "body", doc->body));
@@ -109,7 +113,9 @@ doc_write_keys(bson_t *bson, const fig_collection_t *collection,
         if (key.data != NULL) {
             ok = ok && fig_mongo_append(bson, fig_mongo_keys[i], key);
 
-        } else if (collection->keys[i] != NULL && collection->unique[i]) {
+        } else if (collection->keys[i] != NULL && collection->unique[i]
+                   && i != FIG_STORE_ONCE)
+        {
             ok = ok && bson_append_binary(bson, fig_mongo_keys[i], -1,
                                           BSON_SUBTYPE_BINARY,
                                           (const uint8_t *) doc->id.data,
@@ -141,6 +147,10 @@ doc_part(const bson_iter_t *iter, fig_arena_t *arena, fig_doc_t *doc,
 
     if (strcmp(name, "changed") == 0) {
         return doc_text(iter, arena, &doc->changed);
+    }
+
+    if (strcmp(name, "made") == 0) {
+        return doc_text(iter, arena, &doc->made);
     }
 
     if (strcmp(name, "ver") == 0) {

@@ -285,5 +285,7 @@ schema_fields(bson_t *index, const char *key, const char *kind)
            && (kind != NULL || bson_append_int32(&fields, "_id", -1, 1))
            && bson_append_document_end(index, &fields)
            && bson_append_utf8(index, "name", -1, name, -1)
-           && (kind == NULL || bson_append_bool(index, kind, -1, true));
+           && (kind == NULL || bson_append_bool(index, kind, -1, true))
+           && (strcmp(key, fig_mongo_keys[FIG_STORE_ONCE]) != 0
+               || bson_append_bool(index, "sparse", -1, true));
 }

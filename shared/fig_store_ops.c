@@ -31,7 +31,8 @@ fig_store_ops_bytes(const fig_op_t *ops, size_t n)
 
     for (i = 0; i < n; i++) {
         doc = &ops[i].doc;
-        bytes += doc->id.len + doc->body.len + doc->changed.len;
+        bytes += doc->id.len + doc->body.len + doc->changed.len
+                 + doc->made.len;
 
         for (k = 0; k < FIG_STORE_KEYS; k++) {
             bytes += doc->keys[k].len;
@@ -64,6 +65,7 @@ fig_store_ops_copy(const fig_op_t *ops, size_t n)
         doc->id = ops_copy_str(&p, doc->id);
         doc->body = ops_copy_str(&p, doc->body);
         doc->changed = ops_copy_str(&p, doc->changed);
+        doc->made = ops_copy_str(&p, doc->made);
 
         for (k = 0; k < FIG_STORE_KEYS; k++) {
             doc->keys[k] = ops_copy_str(&p, doc->keys[k]);

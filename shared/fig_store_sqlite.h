@@ -130,7 +130,7 @@ void fig_sqlite_unlook(const char *path, const fig_sqlite_looked_t *looked);
 
 /*
  * The schema.  list_sql: the statement of a page; the parameters are ?1 after,
- * ?2 limit, ?3 to ?5 the keys, ?6 ref_below.
+ * ?2 limit, ?3 to ?6 the keys, ?7 ref_below.
  */
 
 fig_status_t fig_sqlite_schema_create(const char *path, sqlite3 *db,
@@ -141,7 +141,7 @@ fig_status_t fig_sqlite_base(const char *path, sqlite3 *db, uint64_t *base)
     FIG_NODISCARD;
 
 #define FIG_SQLITE_COLUMNS                                                    \
-    "id, ver, ref, k1, k2, k3, deleted, pending"
+    "id, ver, ref, k1, k2, k3, k4, deleted, pending, made"
 
 fig_status_t fig_sqlite_list_sql(const fig_collection_t *collection,
     const fig_query_t *query, fig_buf_t *sql) FIG_NODISCARD;

@@ -25,23 +25,24 @@ typedef struct {
 } op_sql_t;
 
 
-/* ?1 to ?10 as the columns are, ?11 the expected version */
+/* ?1 to ?12 as the columns are, ?13 the expected version */
 
 #define OP_COLUMNS                                                            \
     "\" (" FIG_SQLITE_COLUMNS ", changed, body)"                              \
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO "
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"             \
+    " ON CONFLICT (id) DO "
 
 #define OP_SET                                                                \
-    "SET ver = ?2, ref = ?3, deleted = ?7, pending = ?8, changed = ?9,"       \
-    " body = ?10"
+    "SET ver = ?2, ref = ?3, deleted = ?8, pending = ?9, made = ?10,"         \
+    " changed = ?11, body = ?12"
 
-#define OP_KEYS  ", k1 = ?4, k2 = ?5, k3 = ?6"
-#define OP_KEPT  " AND k1 IS ?4 AND k2 IS ?5 AND k3 IS ?6"
+#define OP_KEYS  ", k1 = ?4, k2 = ?5, k3 = ?6, k4 = ?7"
+#define OP_KEPT  " AND k1 IS ?4 AND k2 IS ?5 AND k3 IS ?6 AND k4 IS ?7"
 
 static const op_sql_t  op_sql[FIG_SQLITE_KINDS] = {
     { "INSERT INTO \"", OP_COLUMNS "NOTHING" },
-    { "UPDATE \"", "\" " OP_SET OP_KEYS " WHERE id = ?1 AND ver = ?11" },
-    { "UPDATE \"", "\" " OP_SET " WHERE id = ?1 AND ver = ?11" OP_KEPT },
+    { "UPDATE \"", "\" " OP_SET OP_KEYS " WHERE id = ?1 AND ver = ?13" },
+    { "UPDATE \"", "\" " OP_SET " WHERE id = ?1 AND ver = ?13" OP_KEPT },
     { "INSERT INTO \"", OP_COLUMNS "UPDATE " OP_SET OP_KEYS " WHERE ver < ?2" },
     { "UPDATE \"", "\" " OP_SET " WHERE id = ?1 AND ver < ?2" OP_KEPT },
     { "UPDATE \"",
@@ -242,13 +243,14 @@ op_bind(sqlite3_stmt *stmt, const fig_op_t *op)
         op_bind_text(stmt, 4 + i, doc->keys[i]);
     }
 
-    (void) sqlite3_bind_int(stmt, 7, doc->deleted);
-    (void) sqlite3_bind_int(stmt, 8, doc->pending);
-    op_bind_text(stmt, 9, doc->changed);
-    op_bind_text(stmt, 10, doc->body);
+    (void) sqlite3_bind_int(stmt, 8, doc->deleted);
+    (void) sqlite3_bind_int(stmt, 9, doc->pending);
+    op_bind_text(stmt, 10, doc->made);
+    op_bind_text(stmt, 11, doc->changed);
+    op_bind_text(stmt, 12, doc->body);
 
     if (op_kind(op) == FIG_SQLITE_UPDATE) {
-        (void) sqlite3_bind_int64(stmt, 11, (sqlite3_int64) op->expect);
+        (void) sqlite3_bind_int64(stmt, 13, (sqlite3_int64) op->expect);
     }
 }
 

@@ -401,9 +401,9 @@ reader_list_stmt(fig_sqlite_t *store, fig_sqlite_reader_t *reader,
     fig_buf_t           sql;
     fig_sqlite_list_t  *list;
 
-    key = (unsigned) fig_sqlite_index(store, collection) << 7
-          | (unsigned) query->state << 5 | (unsigned) query->brief << 4
-          | (unsigned) (query->ref_below != 0) << 3;
+    key = (unsigned) fig_sqlite_index(store, collection) << 8
+          | (unsigned) query->state << 6 | (unsigned) query->brief << 5
+          | (unsigned) (query->ref_below != 0) << 4;
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
         key |= (unsigned) (query->match[i].data != NULL) << i;
@@ -489,7 +489,7 @@ list_rows(fig_sqlite_t *store, sqlite3_stmt *stmt, const fig_query_t *query,
                                      "cannot be read");
         }
 
-        bytes += (size_t) sqlite3_column_bytes(stmt, 9);
+        bytes += (size_t) sqlite3_column_bytes(stmt, 11);
 
         if (page->n == query->limit
             || (page->n != 0 && bytes > query->max_bytes))
@@ -530,7 +530,7 @@ list_bind(sqlite3_stmt *stmt, const fig_query_t *query)
     }
 
     if (query->ref_below != 0) {
-        (void) sqlite3_bind_int64(stmt, 6, (sqlite3_int64) query->ref_below);
+        (void) sqlite3_bind_int64(stmt, 7, (sqlite3_int64) query->ref_below);
     }
 }
 
@@ -544,8 +544,8 @@ row_doc(sqlite3_stmt *stmt, fig_arena_t *arena, fig_doc_t *doc)
 
     doc->ver = (uint64_t) sqlite3_column_int64(stmt, 1);
     doc->ref = (uint64_t) sqlite3_column_int64(stmt, 2);
-    doc->deleted = sqlite3_column_int(stmt, 6) != 0;
-    doc->pending = sqlite3_column_int(stmt, 7) != 0;
+    doc->deleted = sqlite3_column_int(stmt, 7) != 0;
+    doc->pending = sqlite3_column_int(stmt, 8) != 0;
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
 
@@ -555,8 +555,9 @@ row_doc(sqlite3_stmt *stmt, fig_arena_t *arena, fig_doc_t *doc)
     }
 
     if (row_text(stmt, 0, arena, &doc->id) != FIG_OK
-        || row_text(stmt, 8, arena, &doc->changed) != FIG_OK
-        || row_text(stmt, 9, arena, &doc->body) != FIG_OK)
+        || row_text(stmt, 9, arena, &doc->made) != FIG_OK
+        || row_text(stmt, 10, arena, &doc->changed) != FIG_OK
+        || row_text(stmt, 11, arena, &doc->body) != FIG_OK)
     {
         return FIG_NOMEM;
     }

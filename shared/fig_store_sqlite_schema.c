@@ -9,16 +9,22 @@
  * pages of it are asked for: the index of a key goes on with the id, so that a
  * page of one key's documents is a range of it.  Names of collections are
  * [a-z_]+, those of everything else have a hyphen.
+ *
+ * Columns that tables did not have at first are added behind the others, so an
+ * older Ficus works on with the database, but leaves them as they are.
  */
 
 
 #include "fig_store_sqlite.h"
 #include "fig_log.h"
+#include <stdio.h>
 
 
 #define SCHEMA_SQL  65536
 
 
+static fig_status_t schema_columns(const char *path, sqlite3 *db,
+    fig_buf_t *sql, const fig_collection_t *c);
 static void schema_collection(fig_buf_t *sql, const fig_collection_t *c);
 static void schema_names(fig_buf_t *sql, const fig_collection_t *c,
     unsigned *n);
@@ -35,6 +41,7 @@ fig_sqlite_schema_create(const char *path, sqlite3 *db,
     fig_status_t  status;
 
     fig_buf_init(&sql, SCHEMA_SQL);
+    status = FIG_OK;
 
     fig_buf_puts(&sql,
                  "BEGIN IMMEDIATE;"
@@ -44,16 +51,17 @@ fig_sqlite_schema_create(const char *path, sqlite3 *db,
                  "INSERT INTO \"" FIG_SQLITE_META "\" VALUES ('base', 0)"
                  " ON CONFLICT (name) DO NOTHING;");
 
-    while (*collections != NULL) {
+    while (*collections != NULL && status == FIG_OK) {
+        status = schema_columns(path, db, &sql, *collections);
         schema_collection(&sql, *collections++);
     }
 
     fig_buf_puts(&sql, "COMMIT");
 
-    if (fig_buf_ok(&sql)) {
+    if (status == FIG_OK && fig_buf_ok(&sql)) {
         status = fig_sqlite_exec(path, db, sql.data);
 
-    } else {
+    } else if (status == FIG_OK) {
         fig_log_error("store %s: too many collections", path);
         status = FIG_ERROR;
     }
@@ -72,22 +80,30 @@ fig_status_t
 fig_sqlite_schema_missing(const char *path, sqlite3 *db,
     const fig_collection_t *const *collections, bool *missing)
 {
-    unsigned        n;
-    fig_buf_t       sql;
-    fig_status_t    status;
-    sqlite3_int64   found;
+    unsigned                         n;
+    fig_buf_t                        sql;
+    fig_status_t                     status;
+    sqlite3_int64                    found;
+    const fig_collection_t *const   *c;
 
     *missing = false;
     n = 0;
     fig_buf_init(&sql, SCHEMA_SQL);
 
-    fig_buf_puts(&sql, "SELECT count(*) FROM sqlite_schema WHERE name IN (");
+    fig_buf_puts(&sql, "SELECT count(*) FROM (SELECT name FROM sqlite_schema");
 
-    while (*collections != NULL) {
-        schema_names(&sql, *collections++, &n);
+    for (c = collections; *c != NULL; c++) {
+        fig_buf_printf(&sql, " UNION ALL SELECT name FROM"
+                       " pragma_table_info('%s')", (*c)->name);
     }
 
-    fig_buf_puts(&sql, "'')");
+    fig_buf_puts(&sql, ") WHERE name IN (");
+
+    for (c = collections; *c != NULL; c++) {
+        schema_names(&sql, *c, &n);
+    }
+
+    fig_buf_puts(&sql, "'k4','made')");
 
     if (fig_buf_ok(&sql)) {
         status = schema_number(path, db, sql.data, &found);
@@ -182,7 +198,7 @@ fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
     }
 
     if (q->ref_below != 0) {
-        fig_buf_puts(sql, " AND ref < ?6");
+        fig_buf_puts(sql, " AND ref < ?7");
     }
 
     /* SQLite would sort what can be one row only */
@@ -195,6 +211,35 @@ fig_sqlite_list_sql(const fig_collection_t *c, const fig_query_t *q,
     fig_buf_puts(sql, " LIMIT ?2");
 
     return fig_buf_ok(sql) ? FIG_OK : FIG_NOMEM;
+}
+
+
+/*
+ * What a table lacks that an older version has made.
+ */
+
+static fig_status_t
+schema_columns(const char *path, sqlite3 *db, fig_buf_t *sql,
+    const fig_collection_t *c)
+{
+    char            query[256];
+    fig_status_t    status;
+    sqlite3_int64   old;
+
+    (void) snprintf(query, sizeof(query),
+                    "SELECT count(*) FROM sqlite_schema WHERE name = '%s'"
+                    " AND NOT EXISTS (SELECT 1 FROM pragma_table_info('%s')"
+                    " WHERE name = 'made')", c->name, c->name);
+    status = schema_number(path, db, query, &old);
+
+    if (status == FIG_OK && old != 0) {
+        fig_buf_printf(sql,
+                       "ALTER TABLE \"%s\" ADD COLUMN k4 TEXT;"
+                       "ALTER TABLE \"%s\" ADD COLUMN made TEXT;",
+                       c->name, c->name);
+    }
+
+    return status;
 }
 
 
@@ -212,8 +257,10 @@ schema_collection(fig_buf_t *sql, const fig_collection_t *c)
                    "k1 TEXT,"
                    "k2 TEXT,"
                    "k3 TEXT,"
+                   "k4 TEXT,"
                    "deleted INTEGER NOT NULL,"
                    "pending INTEGER NOT NULL,"
+                   "made TEXT,"
                    "changed TEXT,"
                    "body TEXT);"
                    "CREATE UNIQUE INDEX IF NOT EXISTS \"%s-id\" ON \"%s\" (id);"
@@ -228,7 +275,9 @@ schema_collection(fig_buf_t *sql, const fig_collection_t *c)
         if (c->keys[i] != NULL && c->unique[i]) {
             fig_buf_printf(sql,
                            "CREATE UNIQUE INDEX IF NOT EXISTS \"%s-%s\""
-                           " ON \"%s\" (k%u);", c->name, index, c->name, k);
+                           " ON \"%s\" (k%u)", c->name, index, c->name, k);
+            fig_buf_puts(sql, i == FIG_STORE_ONCE ? " WHERE k4 IS NOT NULL;"
+                         : ";");
 
         } else if (c->keys[i] != NULL) {
             fig_buf_printf(sql,
@@ -247,7 +296,7 @@ schema_names(fig_buf_t *sql, const fig_collection_t *c, unsigned *n)
 
     fig_buf_printf(sql, "'%s','%s-id','%s-pending',", c->name, c->name,
                    c->name);
-    *n += 3;
+    *n += 5;                           /* and two columns of the table */
 
     for (i = 0; i < FIG_STORE_KEYS; i++) {
 
@@ -303,7 +352,8 @@ schema_index(const fig_collection_t *c, unsigned key)
     static const char *const  names[FIG_STORE_KEYS][2] = {
         { "k1", "k1-unique" },
         { "k2", "k2-unique" },
-        { "k3", "k3-unique" }
+        { "k3", "k3-unique" },
+        { "k4", "k4-unique" }
     };
 
     return names[key][c->unique[key]];

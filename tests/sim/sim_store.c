@@ -418,6 +418,7 @@ sim_store_read(const fig_doc_t *row, bool brief, fig_arena_t *arena,
     doc->id = fig_arena_dup(arena, row->id);
     doc->body = fig_arena_dup(arena, row->body);
     doc->changed = fig_arena_dup(arena, row->changed);
+    doc->made = fig_arena_dup(arena, row->made);
 
     for (k = 0; k < FIG_STORE_KEYS; k++) {
         doc->keys[k] = fig_arena_dup(arena, row->keys[k]);

@@ -213,6 +213,7 @@ sim_doc_copy(fig_doc_t *to, const fig_doc_t *from)
     to->id = sim_dup(from->id);
     to->body = sim_dup(from->body);
     to->changed = sim_dup(from->changed);
+    to->made = sim_dup(from->made);
 
     for (k = 0; k < FIG_STORE_KEYS; k++) {
         to->keys[k] = sim_dup(from->keys[k]);

@@ -37,11 +37,11 @@ int  nbackends = sizeof(backends) / sizeof(backends[0]) - 1;
 
 
 const fig_collection_t  users = {
-    "users", { "email", "city", "both" }, { true, false, true }
+    "users", { "email", "city", "both", "once" }, { true, false, true, true }
 };
 
 const fig_collection_t  notes = {
-    "notes", { NULL, NULL, NULL }, { false, false, false }
+    "notes", { NULL, NULL, NULL, NULL }, { false, false, false, false }
 };
 
 const fig_collection_t *const  collections[] = { &users, &notes, NULL };
