@@ -24,12 +24,23 @@ static const char *fig_app_check_sync(void *data);
 fig_status_t
 fig_app_resource(fig_app_t *app, fig_resource_t *resource)
 {
-    fig_status_t    rc;
-    fig_source_t   *source;
-    fig_outbox_t  **outbox;
+    fig_status_t             rc;
+    fig_source_t            *source;
+    fig_outbox_t           **outbox;
+    const fig_collection_t  *collection;
 
     if (app->nresources == FIG_APP_TOPICS) {
         fig_log_error("more than %d resources", FIG_APP_TOPICS);
+        return FIG_ERROR;
+    }
+
+    collection = resource->topic->collection;
+
+    if (collection->keys[FIG_STORE_ONCE] == NULL
+        || !collection->unique[FIG_STORE_ONCE])
+    {
+        fig_log_error("collection \"%s\" has no unique key FIG_STORE_ONCE",
+                      collection->name);
         return FIG_ERROR;
     }
 

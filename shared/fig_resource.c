@@ -328,19 +328,18 @@ fig_errors_slug(unsigned status)
     case 409:
         return "conflict";
 
+    case 410:
+        return "gone";
+
     case 413:
         return "content-too-large";
+
+    case 422:
+        return "key-reused";
 
     default:
         return "invalid";
     }
-}
-
-
-unsigned
-fig_errors_status(const fig_change_t *change)
-{
-    return change->large ? 413 : 400;
 }
 
 

@@ -17,6 +17,13 @@
  * document.  What is larger than the bus takes, by what is known of it, is 413;
  * what the worker itself changes is written all the same.
  *
+ * A document that was made with an Idempotency-Key (an IETF draft, version 07)
+ * remembers a digest of it, and one of what was sent.  The key is unique within
+ * the collection, so the same request once more makes no second document: it is
+ * answered with 201 and the document as it is by then, 410 when that has been
+ * deleted; with other content 422; a key that is none 400.  The collection
+ * keeps it in its key FIG_STORE_ONCE.
+ *
  * Threads: a resource is constant; any number of threads may use it.
  */
 
@@ -48,8 +55,8 @@ typedef struct {
     fig_doc_t         doc;           /* what will be stored */
     bool              touched;       /* write it even if no field differs */
     fig_arena_t      *arena;
-    bool              large;         /* errors tell that it is too large */
-    fig_errors_t      errors;        /* make it a 400, or a 413 */
+    unsigned          refused;       /* the status of errors; 400 at first */
+    fig_errors_t      errors;
     fig_errors_t      conflicts;     /* make it a 409, when there is no 400 */
 } fig_change_t;
 
@@ -119,11 +126,14 @@ void fig_resource_get(const fig_resource_t *resource, fig_request_t *request,
 void fig_resource_list(const fig_resource_t *resource, fig_request_t *request,
     fig_response_t *response);
 
-/* 201; 400, 409, 412, 413 */
+/* 201; 400, 409, 410, 412, 413, 422 */
 void fig_resource_create(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
 
-/* 200; an array of at most 1000, a result for each; 400 */
+/*
+ * 200; an array of at most 1000, a result for each; 400.  With an
+ * Idempotency-Key each element has one of its own, of that and its place.
+ */
 void fig_resource_create_many(const fig_resource_t *resource,
     fig_request_t *request, fig_response_t *response);
 

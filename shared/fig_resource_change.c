@@ -32,7 +32,7 @@ fig_change_open(fig_change_t *change, fig_arena_t *arena)
     change->sent = NULL;
     change->stored = NULL;
     change->touched = false;
-    change->large = false;
+    change->refused = 400;
     change->arena = arena;
 
     memset(&change->doc, 0, sizeof(fig_doc_t));
@@ -82,6 +82,7 @@ fig_change_parse(fig_change_t *change)
     fig_json_error_t  error;
 
     change->doc.ref = change->stored->ref;
+    change->doc.made = change->stored->made;
     memcpy(change->doc.keys, change->stored->keys, sizeof(change->doc.keys));
 
     rc = fig_json_parse(change->stored->body, &change->before, &error);
@@ -247,7 +248,7 @@ fig_change_finish(const fig_resource_t *resource, fig_change_t *change,
     }
 
     if (doc->body.len > FIG_STORE_BODY_MAX) {
-        change->large = true;
+        change->refused = 413;
         fig_errors_add(&change->errors, FIG_STR(""), "length",
                        "must have at most %d bytes", FIG_STORE_BODY_MAX);
         return FIG_INVALID;
@@ -267,7 +268,7 @@ change_index(const fig_resource_t *resource, fig_change_t *change)
 
     names = resource->topic->collection->keys;
 
-    for (i = 0; i < FIG_STORE_KEYS && names[i] != NULL; i++) {
+    for (i = 0; i < FIG_STORE_ONCE && names[i] != NULL; i++) {
         text = fig_json_string(change->fields, names[i]);
 
         if (text.data != NULL) {
@@ -369,6 +370,8 @@ fig_change_bury(fig_change_t *change)
     doc->id = stored->id;
     doc->ver = stored->ver + 1;
     doc->ref = stored->ref;
+    doc->keys[FIG_STORE_ONCE] = stored->keys[FIG_STORE_ONCE];
+    doc->made = stored->made;
     doc->body = FIG_STR("");
     doc->changed = FIG_STR("");
     doc->deleted = true;
@@ -399,7 +402,7 @@ fig_change_fits(const fig_resource_t *resource, fig_change_t *change,
                          &max);
 
     if (rc == FIG_INVALID) {
-        change->large = true;
+        change->refused = 413;
         fig_errors_add(&change->errors, FIG_STR(""), "length",
                        "has %" PRIu64 " bytes as an event, of which the "
                        "broker takes %" PRIu64, size, max);
@@ -450,7 +453,8 @@ fig_change_draft(const fig_resource_t *resource, fig_change_t *change,
 
 
 /*
- * A new document may follow a tombstone, nothing else.
+ * A new document may follow a tombstone, nothing else, and that not by the
+ * request that has made what was deleted.
  */
 
 static fig_status_t
@@ -458,6 +462,7 @@ change_tombstone(const fig_resource_t *resource, fig_change_t *change,
     fig_str_t id)
 {
     fig_doc_t     *doc;
+    fig_str_t      once;
     fig_status_t   rc;
 
     doc = fig_arena_calloc(change->arena, sizeof(fig_doc_t));
@@ -478,11 +483,19 @@ change_tombstone(const fig_resource_t *resource, fig_change_t *change,
         return FIG_TAKEN;
     }
 
-    if (rc == FIG_OK) {
-        change->stored = doc;
+    if (rc != FIG_OK) {
+        return rc;
     }
 
-    return rc;
+    once = change->doc.keys[FIG_STORE_ONCE];
+
+    if (once.data != NULL && fig_str_eq(doc->keys[FIG_STORE_ONCE], once)) {
+        return FIG_TAKEN;
+    }
+
+    change->stored = doc;
+
+    return FIG_OK;
 }
 
 
@@ -506,6 +519,10 @@ fig_status_t
 fig_change_written(const fig_resource_t *resource, fig_change_t *change,
     const fig_op_t *op, fig_str_t traceparent)
 {
+    if (op->status == FIG_TAKEN && op->key == FIG_STORE_ONCE) {
+        return FIG_TAKEN;
+    }
+
     if (op->status == FIG_TAKEN) {
         fig_errors_add(&change->conflicts,
                        fig_str_from(op->collection->keys[op->key]), "taken",

@@ -98,7 +98,7 @@ fig_status_t fig_change_fits(const fig_resource_t *resource,
 
 /*
  * All that makes a new document of sent, up to a doc that the bus takes.
- * FIG_INVALID: errors tell; FIG_TAKEN: conflicts tell.
+ * FIG_INVALID: errors tell; FIG_TAKEN: conflicts tell, or fig_once_settle().
  */
 
 fig_status_t fig_change_draft(const fig_resource_t *resource,
@@ -108,7 +108,7 @@ fig_status_t fig_change_draft(const fig_resource_t *resource,
 /*
  * Stores doc, lets happen what has to follow and publishes it; what could not
  * follow is left to the outbox.  FIG_CONFLICT: somebody was faster; FIG_TAKEN:
- * conflicts tell.
+ * as above.
  */
 
 fig_status_t fig_change_write(const fig_resource_t *resource,
@@ -116,6 +116,28 @@ fig_status_t fig_change_write(const fig_resource_t *resource,
 fig_status_t fig_change_written(const fig_resource_t *resource,
     fig_change_t *change, const fig_op_t *op, fig_str_t traceparent)
     FIG_NODISCARD;
+
+
+/*
+ * Idempotency-Key.  read: absent when there is none; FIG_INVALID: it is none,
+ * and the response is 400.  mark: what will be made of sent, the place-th of an
+ * array or 0, is to be made once; nothing when the key is absent.
+ */
+
+fig_status_t fig_once_read(const fig_request_t *request,
+    fig_response_t *response, fig_str_t *key) FIG_NODISCARD;
+fig_status_t fig_once_mark(fig_change_t *change, fig_str_t key,
+    size_t place) FIG_NODISCARD;
+
+
+/*
+ * What the status of a new document comes to.  FIG_OK: it is made, or was made
+ * before by the same request and is in doc.  FIG_INVALID, FIG_TAKEN: as
+ * above.  FIG_CONFLICT: who has the key has changed, try again.
+ */
+
+fig_status_t fig_once_settle(const fig_resource_t *resource,
+    fig_change_t *change, fig_status_t status) FIG_NODISCARD;
 
 
 /*
@@ -135,7 +157,6 @@ void fig_reply_missing(const fig_resource_t *resource,
     const fig_request_t *request, fig_response_t *response);
 fig_str_t fig_errors_detail(const fig_errors_t *errors, fig_arena_t *arena);
 const char *fig_errors_slug(unsigned status);
-unsigned fig_errors_status(const fig_change_t *change);
 void fig_reply_errors(const fig_request_t *request, fig_response_t *response,
     unsigned status, const fig_errors_t *errors);
 void fig_reply_condition(const fig_request_t *request,

@@ -24,6 +24,7 @@ typedef struct {
     const fig_resource_t  *resource;
     fig_request_t         *request;
     fig_str_t              trace;
+    fig_str_t              once;         /* Idempotency-Key */
     fig_json_t            *sent;
     fig_str_t             *results;      /* of all elements */
     fig_op_t              *ops;
@@ -49,9 +50,13 @@ typedef struct {
 
 static fig_status_t many_open(many_t *many);
 static fig_status_t many_draft(many_t *many, size_t place);
+static fig_status_t many_new(many_t *many, size_t place,
+    fig_change_t *change);
 static fig_status_t many_write(many_t *many);
 static fig_status_t many_settle(many_t *many, const fig_op_t *op,
     size_t place);
+static fig_status_t many_end(many_t *many, size_t place, fig_status_t status,
+    fig_change_t *change);
 static fig_status_t many_again(many_t *many, size_t place);
 static fig_status_t many_result(many_t *many, size_t place,
     fig_status_t status, const fig_change_t *change);
@@ -76,8 +81,11 @@ fig_resource_create_many(const fig_resource_t *resource,
     many.request = request;
     many.trace = fig_trace_parent(request);
 
-    if (fig_request_json(request, response, json_type_array, &many.sent)
-        != FIG_OK)
+    rc = fig_once_read(request, response, &many.once);
+
+    if (rc == FIG_INVALID
+        || fig_request_json(request, response, json_type_array, &many.sent)
+           != FIG_OK)
     {
         return;
     }
@@ -91,7 +99,7 @@ fig_resource_create_many(const fig_resource_t *resource,
         return;
     }
 
-    rc = many_open(&many);
+    rc = (rc == FIG_OK) ? many_open(&many) : rc;
 
     for (i = 0; rc == FIG_OK && i < n; i++) {
         rc = many_draft(&many, i);
@@ -145,7 +153,7 @@ many_draft(many_t *many, size_t place)
         rc = FIG_INVALID;
 
     } else {
-        rc = fig_change_draft(many->resource, &change, many->trace);
+        rc = many_new(many, place, &change);
     }
 
     if (rc == FIG_OK) {
@@ -153,12 +161,24 @@ many_draft(many_t *many, size_t place)
         many->places[many->n++] = place;
 
     } else {
-        rc = many_result(many, place, rc, &change);
+        rc = many_end(many, place, rc, &change);
     }
 
     fig_change_close(&change);
 
     return rc;
+}
+
+
+static fig_status_t
+many_new(many_t *many, size_t place, fig_change_t *change)
+{
+    fig_status_t  rc;
+
+    rc = fig_once_mark(change, many->once, place + 1);
+
+    return rc == FIG_OK ? fig_change_draft(many->resource, change, many->trace)
+                        : rc;
 }
 
 
@@ -188,11 +208,23 @@ many_settle(many_t *many, const fig_op_t *op, size_t place)
     change.doc = op->doc;
 
     rc = fig_change_written(many->resource, &change, op, many->trace);
-    rc = (rc == FIG_CONFLICT) ? many_again(many, place)
-                              : many_result(many, place, rc, &change);
+    rc = many_end(many, place, rc, &change);
     fig_change_close(&change);
 
     return rc;
+}
+
+
+static fig_status_t
+many_end(many_t *many, size_t place, fig_status_t status,
+    fig_change_t *change)
+{
+    fig_status_t  rc;
+
+    rc = fig_once_settle(many->resource, change, status);
+
+    return rc == FIG_CONFLICT ? many_again(many, place)
+                              : many_result(many, place, rc, change);
 }
 
 
@@ -213,11 +245,13 @@ many_again(many_t *many, size_t place)
         fig_change_open(&change, many->request->arena);
         change.sent = json_object_array_get_idx(many->sent, place);
 
-        rc = fig_change_draft(many->resource, &change, many->trace);
+        rc = many_new(many, place, &change);
 
         if (rc == FIG_OK) {
             rc = fig_change_write(many->resource, &change, many->trace);
         }
+
+        rc = fig_once_settle(many->resource, &change, rc);
 
         if (rc != FIG_CONFLICT) {
             rc = many_result(many, place, rc, &change);
@@ -253,7 +287,7 @@ many_result(many_t *many, size_t place, fig_status_t status,
         break;
 
     case FIG_INVALID:
-        many_problem(many, &out, fig_errors_status(change), &change->errors);
+        many_problem(many, &out, change->refused, &change->errors);
         break;
 
     case FIG_TAKEN:

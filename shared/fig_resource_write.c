@@ -91,7 +91,7 @@ write_until_done(const fig_resource_t *resource, fig_request_t *request,
         rc = step(resource, request, response, &change);
 
         if (rc == FIG_INVALID) {
-            fig_reply_errors(request, response, fig_errors_status(&change),
+            fig_reply_errors(request, response, change.refused,
                              &change.errors);
             rc = FIG_OK;
 
@@ -114,21 +114,35 @@ static fig_status_t
 create_once(const fig_resource_t *resource, fig_request_t *request,
     fig_response_t *response, fig_change_t *change)
 {
+    fig_str_t      key;
     const char    *name;
     fig_status_t   rc;
 
-    rc = fig_change_draft(resource, change, fig_trace_parent(request));
-    if (rc != FIG_OK) {
-        return rc;
-    }
-
-    rc = fig_change_condition(request, NULL, &name);
-    if (rc != FIG_OK) {
-        fig_reply_condition(request, response, rc, name);
+    rc = fig_once_read(request, response, &key);
+    if (rc == FIG_INVALID) {
         return FIG_OK;
     }
 
-    rc = fig_change_write(resource, change, fig_trace_parent(request));
+    if (rc == FIG_OK) {
+        rc = fig_once_mark(change, key, 0);
+    }
+
+    if (rc == FIG_OK) {
+        rc = fig_change_draft(resource, change, fig_trace_parent(request));
+    }
+
+    if (rc == FIG_OK) {
+        rc = fig_change_condition(request, NULL, &name);
+
+        if (rc != FIG_OK) {
+            fig_reply_condition(request, response, rc, name);
+            return FIG_OK;
+        }
+
+        rc = fig_change_write(resource, change, fig_trace_parent(request));
+    }
+
+    rc = fig_once_settle(resource, change, rc);
     if (rc != FIG_OK) {
         return rc;
     }

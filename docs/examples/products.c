@@ -45,8 +45,8 @@ static const fig_rule_t  rules[] = {
 
 static const fig_collection_t  collection = {
     .name = "products",
-    .keys = { "sku" },
-    .unique = { true }
+    .keys = { "sku", [FIG_STORE_ONCE] = "Idempotency-Key" },
+    .unique = { true, [FIG_STORE_ONCE] = true }
 };
 
 static const fig_collection_t *const  collections[] = { &collection, NULL };

@@ -42,6 +42,19 @@ is($s->request('POST', '/api/orders', json => { orderId => 'o1',
 ok(wait_for(10, sub { (order()->{email} // '') eq 'ann@example.org' }),
     'has the address of its user');
 
+my @once = ('POST', '/api/users', headers => [ 'Idempotency-Key' => 'k' ],
+    json => { userId => 'kay', email => 'kay@example.org',
+        deliveryAddress => '3 Elm Street' });
+
+for my $p (100, 0, 100) {
+    $s->p($p);
+    $r = $s->request(@once);
+    is("$r->{status} $r->{headers}{etag}", '201 "1"', "made once, at P=$p");
+}
+
+is($s->request('DELETE', '/api/users/kay')->{status}, 200, 'deleted once');
+is($s->request(@once)->{status}, 410, 'and not made again');
+
 for my $p (100, 0) {
     $s->p($p);
     is($s->request('PATCH', '/api/users/ann', json => {

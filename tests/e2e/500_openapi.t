@@ -147,6 +147,21 @@ sub client_errors {
         email => 'new@example.com', deliveryAddress => 'x' });
     $api->ask('POST', '/api/orders', json => { orderId => 'o',
         productName => 'x', email => 'x@example.com' });
+
+    for my $new ([ '/api/users', { userId => 'once', deliveryAddress => 'x',
+                     email => 'once@example.com' } ],
+                 [ '/api/orders', { orderId => 'once', productName => 'x',
+                     email => 'once@example.com' } ])
+    {
+        my ($path, $fields) = @$new;
+        my @key = (headers => [ 'Idempotency-Key' => '"once"' ]);
+
+        $api->ask('POST', $path, json => $fields, @key);
+        $api->ask('POST', $path, json => { %$fields, email => 'x@y.z' }, @key);
+        $api->ask('DELETE', "$path/once");
+        $api->ask('POST', $path, json => $fields, @key);
+    }
+
     $api->ask('POST', '/api/orders', match => '*', json => {
         productName => 'x', email => 'x@example.com' });
 

@@ -17,6 +17,8 @@ fig_arena_t     *memory;
 fig_response_t   answer;
 const char      *if_match;
 const char      *if_none_match;
+const char      *once_key;
+const char      *once_more;
 
 static fig_bus_t   *bus;
 static const char  *method;
@@ -30,8 +32,8 @@ static const fig_topic_t  topic = {
 };
 
 
-static void
-check(const fig_resource_t *resource, fig_change_t *change)
+void
+resource_check(const fig_resource_t *resource, fig_change_t *change)
 {
     fig_str_t  id, mail;
 
@@ -77,9 +79,16 @@ any(fig_arena_t *to, fig_str_t value, fig_str_t *key)
 void
 resource_setup(void)
 {
+    resource_open(0);
+}
+
+
+void
+resource_open(int n)
+{
     fig_bus_conf_t  bus_conf;
 
-    store_setup(0);
+    store_setup(n);
 
     memset(&bus_conf, 0, sizeof(fig_bus_conf_t));
     bus_conf.url = "nats://127.0.0.1:1";
@@ -93,7 +102,7 @@ resource_setup(void)
     things.path = "/things";
     things.noun = "Thing";
     things.member = "thing";
-    things.check = check;
+    things.check = resource_check;
     things.index = fill;
     things.store = store;
     things.filters[0].name = "mail";
@@ -127,7 +136,7 @@ static unsigned
 ask(handler_pt handler, const char *id, const char *query, const char *body)
 {
     size_t         n;
-    fig_param_t    params[2];
+    fig_param_t    params[4];
     fig_request_t  request;
 
     n = 0;
@@ -140,6 +149,16 @@ ask(handler_pt handler, const char *id, const char *query, const char *body)
     if (if_none_match != NULL) {
         params[n].name = FIG_STR("HTTP_IF_NONE_MATCH");
         params[n++].value = fig_str_from(if_none_match);
+    }
+
+    if (once_key != NULL) {
+        params[n].name = FIG_STR("HTTP_IDEMPOTENCY_KEY");
+        params[n++].value = fig_str_from(once_key);
+    }
+
+    if (once_more != NULL) {
+        params[n].name = FIG_STR("HTTP_IDEMPOTENCY_KEY");
+        params[n++].value = fig_str_from(once_more);
     }
 
     memset(&request, 0, sizeof(fig_request_t));
@@ -160,6 +179,8 @@ ask(handler_pt handler, const char *id, const char *query, const char *body)
 
     if_match = NULL;
     if_none_match = NULL;
+    once_key = NULL;
+    once_more = NULL;
     method = NULL;
 
     return answer.status;

@@ -25,10 +25,16 @@ extern fig_response_t   answer;        /* of the last request */
 /* headers of the next request */
 extern const char      *if_match;
 extern const char      *if_none_match;
+extern const char      *once_key;
+extern const char      *once_more;     /* the same header once more */
 
 
-void resource_setup(void);
+void resource_setup(void);             /* on the first of backends */
+void resource_open(int n);
 void resource_teardown(void);
+
+/* id and mail are required */
+void resource_check(const fig_resource_t *resource, fig_change_t *change);
 
 
 /* each returns the status */

@@ -20,8 +20,8 @@ static void users_by_email(void *data, fig_str_t key, fig_buf_t *out);
 
 static const fig_collection_t  users_collection = {
     .name = "users",
-    .keys = { "email" },
-    .unique = { true }
+    .keys = { "email", [FIG_STORE_ONCE] = "Idempotency-Key" },
+    .unique = { true, [FIG_STORE_ONCE] = true }
 };
 
 const fig_collection_t *const  users_collections[] = {

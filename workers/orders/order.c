@@ -67,8 +67,10 @@ static const fig_collection_t  orders_collection = {
     .keys = {
         [ORDER_USER] = "userId",
         [ORDER_EMAIL] = "email",
-        [ORDER_STATUS] = "status"
-    }
+        [ORDER_STATUS] = "status",
+        [FIG_STORE_ONCE] = "Idempotency-Key"
+    },
+    .unique = { [FIG_STORE_ONCE] = true }
 };
 
 const fig_collection_t  orders_users = { .name = "users" };
