@@ -304,8 +304,9 @@ SKIP: {
 # Completion
 
 SKIP: {
-    skip 'bash is missing', 5 if !-x '/bin/bash';
+    skip 'bash is missing', 7 if !-x '/bin/bash';
 
+    my $data = $s->dir . '/data';
     my $complete = root() . '/tools/ficusctl/ficusctl.bash';
     local $ENV{PATH} = Ficus::System->program('') . ":$ENV{PATH}";
 
@@ -316,7 +317,8 @@ SKIP: {
         [ 'ficusctl ramp users ""', 'start pause resume abort' ],
         [ 'ficusctl set ""', 'users' ],
         [ 'ficusctl --js', '--json' ],
-        [ 'ficusctl restore dir o', 'orders' ],
+        [ "ficusctl restore $data o", 'orders' ],
+        [ "ficusctl --data=$data backup dir \"\"", 'orders users' ],
     ) {
         my ($words, $replies) = @$_;
         my $got = `bash -c 'source $complete; COMP_WORDS=($words)

@@ -238,7 +238,7 @@ for (
     [ "$dir/bad", 1, qr/corrupt|malformed/, 'a damaged backup' ],
     [ "$dir/none", 1, qr/no backup/, 'no backup' ],
     [ "$backup --data=$dir/none", 1, qr/none/, 'no directory' ],
-    [ "$backup nobody", 2, qr/users and orders/, 'no database' ],
+    [ "$backup nobody", 2, qr/each once, are: users orders$/, 'no database' ],
     [ "$backup users users", 2, qr/once/, 'one twice' ],
     [ "$backup --raise=0", 2, qr/--raise/, 'no raise' ],
     [ "$backup --raise=x", 2, qr/--raise/, 'no number' ],

@@ -61,7 +61,7 @@ in_step('before it is lost');
 
 refused('users', undef, 2, qr/FICUS_STORE must be/, 'no URI');
 refused('users', 'sqlite:x', 2, qr/FICUS_STORE must be/, 'not MongoDB');
-refused('fig', $m->uri("${name}_users"), 2, qr/wants users or orders/,
+refused('fig', $m->uri("${name}_users"), 2, qr/one of users orders$/,
     'no such service');
 
 for my $time (1, 2) {

@@ -134,6 +134,11 @@ function outer(    dir, target) {
         return
     }
 
+    # the list of the workers
+    if (name == "workers.h" && file ~ /^tools\//) {
+        return
+    }
+
     # relative to the file that has it, as the compiler looks first
     dir = file
     sub(/[^\/]*$/, "", dir)

@@ -10,13 +10,12 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "workers.h"
 
 
 #define RUN_WHOLE  3000      /* ms */
 
-/* database: without its .db, or in MongoDB's URI */
-
-#define RUN_WORKER(worker, database)                                          \
+#define RUN_WORKER(worker, database, own)                                     \
     { .name = (worker),                                                       \
       .command = run_worker_command,                                          \
       .ready = run_worker_ready,                                              \
@@ -44,9 +43,6 @@ static void run_arg(run_command_t *command, const char *fmt, ...)
 
 
 /*
- * The one list of the workers: conf/nginx.conf.in is filled in from it, and all
- * others ask the admin port, which has it by that.
- *
  * Level 0 is started and ready before the others are started; the highest
  * level is stopped first, so that each ends before what it needs.  nginx's
  * master ends its worker processes when it gets a signal that it can handle;
@@ -63,9 +59,7 @@ run_service_t  run_services[] = {
       .death = SIGKILL,
       .patience = 3000 },
 
-    RUN_WORKER("users-v1", "users"),
-    RUN_WORKER("users-v2", "users"),
-    RUN_WORKER("orders", "orders"),
+    WORKERS(RUN_WORKER),
 
     { .name = "nginx",
       .command = run_nginx_command,

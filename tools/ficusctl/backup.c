@@ -38,6 +38,8 @@ typedef struct {
 
 static size_t ctl_databases(const ctl_options_t *options, int argc,
     char **argv, ctl_database_t *databases);
+static int ctl_database(const ctl_store_t *store, const char *data,
+    const char *directory, ctl_database_t *database);
 static int ctl_backup_one(const ctl_database_t *database, json_object *list);
 static int ctl_restore_prepare(const ctl_options_t *options, size_t n,
     ctl_database_t *databases);
@@ -57,7 +59,7 @@ ctl_backup(const ctl_options_t *options, int argc, char **argv)
     int              rc;
     size_t           i, n;
     json_object     *list;
-    ctl_database_t   databases[CTL_DATABASES];
+    ctl_database_t   databases[CTL_STORES];
 
     n = ctl_databases(options, argc, argv, databases);
 
@@ -90,7 +92,7 @@ ctl_restore(const ctl_options_t *options, int argc, char **argv)
     int              rc;
     size_t           i, n;
     json_object     *list;
-    ctl_database_t   databases[CTL_DATABASES];
+    ctl_database_t   databases[CTL_STORES];
 
     if (options->extra[CTL_OPT_MONGODB] != NULL) {
         return ctl_restore_mongodb(options, argc, argv);
@@ -126,47 +128,58 @@ static size_t
 ctl_databases(const ctl_options_t *options, int argc, char **argv,
     ctl_database_t *databases)
 {
-    int              a, len, file;
-    size_t           i, n;
-    const char      *data;
-    ctl_database_t  *database;
+    int                 a, rc;
+    size_t              n;
+    const char         *data;
+    const ctl_store_t  *store;
 
     fig_log_init("ficusctl", FIG_LOG_WARN, FIG_LOG_TEXT);
     (void) signal(SIGXFSZ, SIG_IGN);           /* an error does */
     data = ctl_data_directory(options);
+    rc = CTL_OK;
     n = 0;
 
-    for (i = 0; i < CTL_DATABASES; i++) {
-
-        for (a = 1; a < argc && strcmp(argv[a], ctl_names[i]) != 0; a++) {
+    for (store = ctl_own(ctl_stores); store != NULL && rc == CTL_OK;
+         store = ctl_own(store + 1))
+    {
+        for (a = 1; a < argc && strcmp(argv[a], store->name) != 0; a++) {
             /* void */
         }
 
-        if (argc > 1 && a == argc) {
-            continue;
-        }
-
-        database = &databases[n++];
-        memset(database, 0, sizeof(ctl_database_t));
-        database->name = ctl_names[i];
-
-        len = snprintf(database->path, PATH_MAX, "%s/%s.db", data,
-                       ctl_names[i]);
-        file = snprintf(database->file, PATH_MAX, "%s/%s.db", argv[0],
-                        ctl_names[i]);
-
-        if (len >= PATH_MAX || file >= PATH_MAX) {
-            ctl_error("%s is too long", len >= PATH_MAX ? data : argv[0]);
-            return 0;
+        if (argc == 1 || a != argc) {
+            rc = ctl_database(store, data, argv[0], &databases[n++]);
         }
     }
 
-    if (argc > 1 && n != (size_t) argc - 1) {
-        ctl_error("the databases are users and orders, each once");
-        return 0;
+    if (rc == CTL_OK && argc > 1 && n != (size_t) argc - 1) {
+        ctl_own_error("the databases, each once, are:");
+        rc = CTL_USAGE;
     }
 
-    return n;
+    return rc == CTL_OK ? n : 0;
+}
+
+
+static int
+ctl_database(const ctl_store_t *store, const char *data, const char *directory,
+    ctl_database_t *database)
+{
+    int  len, file;
+
+    memset(database, 0, sizeof(ctl_database_t));
+    database->name = store->name;
+    database->conf.own = store->own;
+
+    len = snprintf(database->path, PATH_MAX, "%s/%s.db", data, store->name);
+    file = snprintf(database->file, PATH_MAX, "%s/%s.db", directory,
+                    store->name);
+
+    if (len >= PATH_MAX || file >= PATH_MAX) {
+        ctl_error("%s is too long", len >= PATH_MAX ? data : directory);
+        return CTL_USAGE;
+    }
+
+    return CTL_OK;
 }
 
 
@@ -241,7 +254,6 @@ ctl_restore_prepare(const ctl_options_t *options, size_t n,
         conf = &databases[i].conf;
         conf->path = databases[i].path;
         conf->file = databases[i].file;
-        conf->own = databases[i].name;
         conf->raise = raise;
 
         if (fig_restore_prepare(conf, &databases[i].restore) != FIG_OK) {

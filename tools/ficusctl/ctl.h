@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "fig_status.h"
+#include "workers.h"
 
 
 #define CTL_OK           0
@@ -92,14 +93,18 @@ typedef struct {
 } ctl_command_t;
 
 
-/* the services that there are */
+typedef struct {
+    const char  *name;          /* NAME.db */
+    const char  *own;           /* collection of what is the service's own */
+} ctl_store_t;
 
-#define CTL_DATABASES  2
+
+/* how many databases there are, at most */
+#define CTL_STORES              (sizeof((char []) { WORKERS(CTL_ONE) }))
+#define CTL_ONE(worker, database, own)  1
 
 
-/* NAME.db, and the collection in it whose documents are the service's own */
-extern const char *const      ctl_names[CTL_DATABASES];
-
+extern const ctl_store_t      ctl_stores[];             /* ends with no name */
 extern const ctl_command_t    ctl_commands[];           /* ends with no name */
 extern const ctl_extra_row_t  ctl_extras[CTL_EXTRAS];
 
@@ -200,6 +205,18 @@ int ctl_doctor(const ctl_options_t *options, int argc, char **argv);
 
 int ctl_dlq(const ctl_options_t *options, int argc, char **argv);
 int ctl_sync(const ctl_options_t *options, int argc, char **argv);
+
+
+/*
+ * services.c: the first database in the rows from this one on that no row
+ * before has; ctl_own(): that has documents of its own; NULL: there is none.
+ */
+
+const ctl_store_t *ctl_store(const ctl_store_t *store);
+const ctl_store_t *ctl_own(const ctl_store_t *store);
+
+/* prints what, and their names */
+void ctl_own_error(const char *what);
 
 
 /* backup.c */

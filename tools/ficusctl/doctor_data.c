@@ -32,9 +32,9 @@ static void ctl_doctor_disk(ctl_doctor_t *doctor, const char *data);
 void
 ctl_doctor_data(ctl_doctor_t *doctor)
 {
-    size_t        i;
-    const char   *data;
-    struct stat   st;
+    const char         *data;
+    struct stat         st;
+    const ctl_store_t  *store;
 
     data = ctl_data_directory(doctor->options);
 
@@ -50,8 +50,10 @@ ctl_doctor_data(ctl_doctor_t *doctor)
 
     fig_log_init("ficusctl", FIG_LOG_WARN, FIG_LOG_TEXT);
 
-    for (i = 0; i < CTL_DATABASES; i++) {
-        ctl_doctor_database(doctor, data, ctl_names[i]);
+    for (store = ctl_store(ctl_stores); store != NULL;
+         store = ctl_store(store + 1))
+    {
+        ctl_doctor_database(doctor, data, store->name);
     }
 
     ctl_doctor_disk(doctor, data);

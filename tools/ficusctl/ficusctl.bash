@@ -14,8 +14,19 @@ _ficusctl_letters() {
 }
 
 
+# Names of the databases in a directory.
+_ficusctl_databases() {
+    local file
+
+    for file in "$1"/*.db; do
+        [[ -e $file ]] && basename "$file" .db
+    done
+}
+
+
 _ficusctl() {
     local cur prev word words=() server=() i
+    local data=${FICUS_RUN_DIR:-run}/data
     local commands='status set p ramp explain slots replay history rollback
                     shadow diff ledger watch doctor dlq sync backup restore'
     local options='--json --url= --token-file= --if-match= --reason=
@@ -58,6 +69,10 @@ _ficusctl() {
         server=("--url=${BASH_REMATCH[1]}")
     fi
 
+    if [[ $COMP_LINE =~ --data=([^ ]+) ]]; then
+        data=${BASH_REMATCH[1]}
+    fi
+
     case ${#words[@]} in
         0) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
         1) case ${words[0]} in
@@ -77,8 +92,12 @@ _ficusctl() {
            mapfile -t COMPREPLY \
            < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
         2) case ${words[0]} in
-               backup | restore) mapfile -t COMPREPLY \
-                                 < <(compgen -W 'users orders' -- "$cur") ;;
+               backup) mapfile -t COMPREPLY \
+                       < <(compgen -W "$(_ficusctl_databases "$data")" \
+                           -- "$cur") ;;
+               restore) mapfile -t COMPREPLY \
+                        < <(compgen -W "$(_ficusctl_databases "${words[1]}")" \
+                            -- "$cur") ;;
                ramp) mapfile -t COMPREPLY \
                      < <(compgen -W 'start pause resume abort' -- "$cur") ;;
                replay) mapfile -t COMPREPLY \

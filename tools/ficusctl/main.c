@@ -94,14 +94,14 @@ const ctl_command_t  ctl_commands[] = {
       "compares a replica with its source",
       1, 1, ctl_sync, 1u << CTL_OPT_SOURCE },
 
-    { "backup", "DIRECTORY [users|orders]",
+    { "backup", "DIRECTORY [DATABASE]...",
       "copies the databases of this machine",
-      1, 3, ctl_backup, 1u << CTL_OPT_DATA },
+      1, 1 + CTL_STORES, ctl_backup, 1u << CTL_OPT_DATA },
 
-    { "restore", "DIRECTORY [users|orders]",
+    { "restore", "DIRECTORY [DATABASE]...",
       "puts them back; workers must be stopped",
-      1, 3, ctl_restore, 1u << CTL_OPT_DATA | 1u << CTL_OPT_RAISE
-            | 1u << CTL_OPT_MONGODB },
+      1, 1 + CTL_STORES, ctl_restore, 1u << CTL_OPT_DATA
+            | 1u << CTL_OPT_RAISE | 1u << CTL_OPT_MONGODB },
 
     { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };

@@ -25,15 +25,19 @@ static int ctl_raised(const ctl_options_t *options,
 int
 ctl_restore_mongodb(const ctl_options_t *options, int argc, char **argv)
 {
-    int               rc;
-    fig_raise_conf_t  conf;
+    int                 rc;
+    fig_raise_conf_t    conf;
+    const ctl_store_t  *store;
 
     memset(&conf, 0, sizeof(fig_raise_conf_t));
+    store = ctl_own(ctl_stores);
 
-    if (argc != 1 || options->extra[CTL_OPT_DATA] != NULL
-        || (strcmp(argv[0], "users") != 0 && strcmp(argv[0], "orders") != 0))
-    {
-        ctl_error("--mongodb wants users or orders, and nothing else");
+    while (store != NULL && strcmp(store->name, argv[0]) != 0) {
+        store = ctl_own(store + 1);
+    }
+
+    if (argc != 1 || options->extra[CTL_OPT_DATA] != NULL || store == NULL) {
+        ctl_own_error("--mongodb wants nothing else and one of");
         return CTL_USAGE;
     }
 
@@ -43,8 +47,8 @@ ctl_restore_mongodb(const ctl_options_t *options, int argc, char **argv)
         return rc;
     }
 
-    conf.own = argv[0];
-    conf.without = strcmp(argv[0], "users") == 0 ? "orders" : NULL;
+    conf.own = store->own;
+    conf.without = strcmp(store->own, "users") == 0 ? "orders" : NULL;
     conf.uri = getenv("FICUS_STORE");
 
     if (conf.uri == NULL || strncmp(conf.uri, "mongodb://", 10) != 0) {
