@@ -38,9 +38,9 @@ like($s->run->log('ficus.log'), qr/ficusctl status/, 'commands to try');
 is($s->get('/')->{status}, 200, 'the gateway answers');
 is($s->get('/readyz')->{json}{status}, 'ok', 'and is ready');
 is($s->worker($_, '/readyz')->{status}, 200, "$_ is ready")
-    for qw(users-v1 users-v2 orders);
+    for $s->workers;
 is($s->worker($_, '/readyz')->{json}{status}, 'ok', "$_ has its broker")
-    for qw(users-v1 users-v2 orders);
+    for $s->workers;
 
 my %ann = (userId => 'ann', email => 'ann@example.org',
     deliveryAddress => '1 Elm Street');

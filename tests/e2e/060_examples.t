@@ -51,7 +51,7 @@ like($out, qr/test is successful/, 'and says so');
 unlike($out, qr/\[warn\](?!.*"user" directive)/, 'without a warning');
 tested(qw(nginx.conf http.conf problems.conf gateway.conf admin.conf));
 
-for my $name (qw(users-v1 users-v2 orders)) {
+for my $name (Ficus::System->workers) {
     ($status, $out) = run(Ficus::System->program($name), '--check',
         "--config=$dir/etc/$name.conf");
 

@@ -144,7 +144,7 @@ for my $path ('/api/v1/splits', '/api/v1/splits/users', '/metrics',
               '/api/v1/splits/users/history', '/api/v1/splits/none',
               map({ my $name = $_; map { "/workers/$name/$_" }
                       qw(healthz readyz metrics none) }
-                  qw(users-v1 users-v2 orders)))
+                  $api->system->workers))
 {
     same_head("admin $path", map { $api->admin($_, $path) } 'HEAD', 'GET');
 }

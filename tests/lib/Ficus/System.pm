@@ -11,9 +11,10 @@ package Ficus::System;
 #     $s->admin('GET', '/metrics');   the same to the admin port
 #     $s->get($path, Name => 'v');    Ficus::HTTP's get() to the gateway
 #     $s->p(40)                       sets P of users; returns the answer
+#     $s->workers                     the names in workers/workers.h
 #     $s->worker('orders', '/readyz') GET of a worker's own route
-#     $s->pid('users-v1')             of nginx, nats-server, users-v1, users-v2,
-#                                     orders, or ficus, the supervisor
+#     $s->pid('users-v1')             of nginx, nats-server, a worker, or ficus,
+#                                     the supervisor
 #     $s->kill('orders', 'STOP')      a signal, KILL if none is said
 #     $s->restart_service('orders')   TERM, then waits until a new one is ready
 #     $s->await('orders', $pid)       waits for one that is ready and not $pid
@@ -130,6 +131,15 @@ sub p {
     my ($self, $p) = @_;
 
     return $self->admin('PUT', '/api/v1/splits/users/p', json => { p => $p });
+}
+
+
+sub workers {
+    my $list = root() . '/workers/workers.h';
+
+    open my $fh, '<', $list or die "$list: $!";
+
+    return map { /^\s*row\("([^"]+)"/ ? $1 : () } <$fh>;
 }
 
 
