@@ -39,6 +39,7 @@ my @gates = (
     [ banned => 'sh tests/style/banned.sh' ],
     [ commits => 'sh tests/style/commits.sh' ],
     [ manual => 'perl tests/style/manual.pl' ],
+    [ workers => 'perl tests/style/workers.pl' ],
     [ links => 'sh tests/style/links.sh' ],
     [ selftest => 'sh tests/style/selftest.sh' ],
     map { [ "lint-$_" => "sh tests/style/lint.sh $_" ] }

@@ -88,6 +88,45 @@ static const fig_route_t  routes[] = {
 static const fig_setting_t  settings[] = {
     { "store-uri", "FICUS_STORE", 0 },
 };
+
+static const fig_worker_t  worker = {
+    .name = "users-v1"
+};
+
+
+int
+main(int argc, char **argv)
+{
+    return fig_main(&worker, argc, argv);
+}
+END
+
+    c_file workers/workers.h << END
+#ifndef WORKERS_H_INCLUDED
+#define WORKERS_H_INCLUDED
+
+
+#define WORKERS(row)                                                          \\
+    row("users-v1", "users", "users")
+
+
+#endif /* WORKERS_H_INCLUDED */
+END
+
+    echo '| users-v1 | users_v1.c |' | file workers/README.md
+    echo 'listen  /run/ficus/users-v1.sock' | file conf/users-v1.conf
+    echo 'fastcgi_pass users;' | file conf/gateway.conf
+    file conf/nginx.conf << END
+upstream users {
+    arm v1=users-v1 weight=100 baseline;
+}
+
+upstream users-v1 {
+}
+
+map "" \$ficus_workers {
+    default '["users-v1"]';
+}
 END
 
     c_file workers/domain/rules.c << END
@@ -145,7 +184,7 @@ gate() {
         cd "$dir" || exit 2
 
         case $1 in
-            manual) perl "$here/manual.pl" ;;
+            manual | workers) perl "$here/$1.pl" ;;
             lint-*) FICUS_BUILD=$dir/build sh "$here/lint.sh" "${1#lint-}" ;;
             *)      sh "$here/$1.sh" ;;
         esac
@@ -190,8 +229,8 @@ edit() {
     sed -i -E "$2" "$dir/$1"
 }
 
-for name in style layers lengths headers banned pages manual links lint-shell \
-    lint-spelling lint-man lint-yaml lint-cppcheck
+for name in style layers lengths headers banned pages manual workers links \
+    lint-shell lint-spelling lint-man lint-yaml lint-cppcheck
 do
     passes $name
 done
@@ -313,6 +352,27 @@ edit docs/man/users-v1.8 '/Ev/d'
 finds manual "setting FICUS_STORE is not"
 rm "$dir/docs/man/users-v1.8"
 finds manual "there is no docs/man/users-v1.8"
+
+edit workers/workers.h 's/row\(.*/row("stats", "stats", NULL)/'
+finds workers "stats has no workers/stats.c"
+edit workers/workers.h 's/row\(.*/row("stats", "stats", NULL)/'
+finds workers "workers/users_v1.c: users-v1 is not in workers/workers.h"
+edit workers/workers.h '/row\(.*/d'
+finds workers "no worker was recognized"
+edit workers/users_v1.c 's/name = "users-v1"/name = "users"/'
+finds workers 'its name is not "users-v1"'
+rm "$dir/docs/man/users-v1.8"
+finds workers "users-v1 has no docs/man/users-v1.8"
+rm "$dir/conf/users-v1.conf"
+finds workers "users-v1 has no conf/users-v1.conf"
+edit conf/nginx.conf 's/^upstream users-v1/upstream users-v2/'
+finds workers "there is no upstream users-v1"
+edit conf/nginx.conf 's/=users-v1/=users-v2/'
+finds workers "no location leads to users-v1"
+edit conf/nginx.conf 's/"users-v1"/"users-v2"/'
+finds workers "ficus_workers is not"
+edit workers/README.md 's/users-v1/users-v2/'
+finds workers "there is no row of users-v1"
 
 edit docs/guide.md 's,\(man/users-v1.8,(man/users-v3.8,'
 finds links "docs/guide.md:1: there is no man/users-v3.8"
