@@ -36,13 +36,15 @@ ctl_ask(const ctl_options_t *options, const char *method, char *path,
 }
 
 
+/* clears the answer; show is NULL where no answer is a success */
+
 int
 ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
     const char *member, ctl_show_pt show)
 {
     int  rc;
 
-    rc = (answer->status / 100 == 2) ? CTL_OK : CTL_REFUSED;
+    rc = (answer->status / 100 == 2 && show != NULL) ? CTL_OK : CTL_REFUSED;
 
     if (rc == CTL_OK && !ctl_is_ours(answer->json, member)) {
         ctl_foreign(options, answer);
@@ -55,10 +57,10 @@ ctl_answer(const ctl_options_t *options, ctl_answer_t *answer,
             putchar('\n');
         }
 
-    } else if (rc == CTL_OK && show != NULL) {
+    } else if (rc == CTL_OK) {
         show(options, answer->json);
 
-    } else if (rc != CTL_OK) {
+    } else {
         ctl_problem(answer);
     }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "fig_json.h"
 
 
 #define CTL_BODY_MAX   ((size_t) 16 * 1024 * 1024)
@@ -24,7 +25,8 @@
 typedef struct {
     CURL               *curl;
     struct curl_slist  *headers;
-    bool                failed;
+    bool                change;
+    const char         *failed;         /* what is wrong with a header */
     char                error[CURL_ERROR_SIZE];
 } ctl_client_t;
 
@@ -32,8 +34,7 @@ typedef struct {
 static int ctl_exchange(const ctl_options_t *options, const char *method,
     char *path, json_object *body, bool quiet, ctl_answer_t *answer);
 static bool ctl_no_worker(const ctl_answer_t *answer);
-static int ctl_headers(ctl_client_t *client, const ctl_options_t *options,
-    bool change);
+static int ctl_headers(ctl_client_t *client, const ctl_options_t *options);
 static int ctl_token(ctl_client_t *client, const char *file);
 static void ctl_author(ctl_client_t *client);
 static void ctl_header(ctl_client_t *client, const char *fmt, ...)
@@ -42,6 +43,9 @@ static void ctl_setup(ctl_client_t *client, const char *method,
     const char *url, json_object *body, ctl_answer_t *answer);
 static int ctl_perform(ctl_client_t *client, const ctl_options_t *options,
     bool quiet, ctl_answer_t *answer);
+static void ctl_silence(ctl_client_t *client, const ctl_options_t *options,
+    CURLcode rc);
+static int ctl_parse(ctl_answer_t *answer);
 static size_t ctl_write(char *data, size_t size, size_t n, void *arg);
 
 
@@ -191,7 +195,8 @@ ctl_exchange(const ctl_options_t *options, const char *method, char *path,
         ctl_header(&client, "Expect:");
     }
 
-    rc = ctl_headers(&client, options, strcmp(method, "GET") != 0);
+    client.change = (strcmp(method, "GET") != 0);
+    rc = ctl_headers(&client, options);
 
     if (rc == CTL_OK) {
         ctl_setup(&client, method, url, body, answer);
@@ -228,11 +233,11 @@ ctl_no_worker(const ctl_answer_t *answer)
 
 
 static int
-ctl_headers(ctl_client_t *client, const ctl_options_t *options, bool change)
+ctl_headers(ctl_client_t *client, const ctl_options_t *options)
 {
     ctl_header(client, "Accept: application/json, application/problem+json");
 
-    if (!change) {
+    if (!client->change) {
         return CTL_OK;
     }
 
@@ -313,17 +318,33 @@ ctl_header(ctl_client_t *client, const char *fmt, ...)
     int                 n;
     char                line[CTL_FIELD_MAX];
     va_list             args;
+    const char         *p;
     struct curl_slist  *list;
 
     va_start(args, fmt);
     n = vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
 
-    list = (n > 0 && (size_t) n < sizeof(line))
-           ? curl_slist_append(client->headers, line) : NULL;
+    if (n < 0 || (size_t) n >= sizeof(line)) {
+        client->failed = "a header is too long";
+        return;
+    }
+
+    for (p = line; *p != '\0'; p++) {
+
+        /* a line end would begin another header */
+
+        if ((unsigned char) *p < ' ' || *p == 0x7f) {
+            client->failed = "a reason, a generation and a token are one line "
+                             "without control characters";
+            return;
+        }
+    }
+
+    list = curl_slist_append(client->headers, line);
 
     if (list == NULL) {
-        client->failed = true;
+        client->failed = "out of memory";
         return;
     }
 
@@ -366,8 +387,8 @@ ctl_perform(ctl_client_t *client, const ctl_options_t *options, bool quiet,
 {
     CURLcode  rc;
 
-    if (client->failed) {
-        ctl_error("a header is too long");
+    if (client->failed != NULL) {
+        ctl_error("%s", client->failed);
         return CTL_USAGE;
     }
 
@@ -376,11 +397,7 @@ ctl_perform(ctl_client_t *client, const ctl_options_t *options, bool quiet,
     if (rc != CURLE_OK) {
 
         if (!quiet) {
-            ctl_error("%s can't be reached: %s\n"
-                      "  does nginx run there? --url=URL names another admin "
-                      "port", options->url,
-                      client->error[0] != '\0' ? client->error
-                                               : curl_easy_strerror(rc));
+            ctl_silence(client, options, rc);
         }
 
         return CTL_UNREACHABLE;
@@ -389,8 +406,68 @@ ctl_perform(ctl_client_t *client, const ctl_options_t *options, bool quiet,
     (void) curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE,
                              &answer->status);
 
-    if (answer->body != NULL) {
-        answer->json = json_tokener_parse(answer->body);
+    return ctl_parse(answer);
+}
+
+
+/* what was sent may have been heard */
+
+static void
+ctl_silence(ctl_client_t *client, const ctl_options_t *options, CURLcode rc)
+{
+    long         sent;
+    const char  *error;
+
+    sent = 0;
+    (void) curl_easy_getinfo(client->curl, CURLINFO_REQUEST_SIZE, &sent);
+    error = client->error[0] != '\0' ? client->error
+                                     : curl_easy_strerror(rc);
+
+    if (sent == 0) {
+        ctl_error("%s can't be reached: %s\n"
+                  "  does nginx run there? --url=URL names another admin port",
+                  options->url, error);
+
+    } else if (client->change) {
+        ctl_error("%s has not answered: %s\n"
+                  "  the change may have been made or not; ficusctl status "
+                  "tells", options->url, error);
+
+    } else {
+        ctl_error("%s has not answered: %s", options->url, error);
+    }
+}
+
+
+/* an answer with a NUL in it is no JSON */
+
+static int
+ctl_parse(ctl_answer_t *answer)
+{
+    char              *text;
+    fig_status_t       rc;
+    fig_json_error_t   error;
+
+    if (answer->body == NULL || strlen(answer->body) != answer->len) {
+        return CTL_OK;
+    }
+
+    text = strdup(answer->body);
+
+    if (text == NULL) {
+        ctl_error("out of memory");
+        return CTL_UNREACHABLE;
+    }
+
+    ctl_defuse(text);
+    rc = fig_json_parse(fig_str_from(text), &answer->json, &error);
+    free(text);
+
+    if (rc == FIG_OK && !json_object_is_type(answer->json, json_type_object)
+        && !json_object_is_type(answer->json, json_type_array))
+    {
+        json_object_put(answer->json);
+        answer->json = NULL;
     }
 
     return CTL_OK;

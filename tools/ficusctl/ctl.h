@@ -79,7 +79,8 @@ typedef struct {
     long          status;
     char         *body;
     size_t        len;
-    json_object  *json;         /* of the body; NULL: it is none */
+    json_object  *json;         /* of the body, for people: see ctl_defuse();
+                                   NULL: it is no object and no array */
 } ctl_answer_t;
 
 typedef struct {
@@ -232,6 +233,12 @@ int ctl_raise_times(const ctl_options_t *options, unsigned *times);
 int ctl_restore_mongodb(const ctl_options_t *options, int argc, char **argv);
 
 
+/* text.c: without what would steer a terminal; the second one in JSON */
+
+void ctl_text(const char *text);
+void ctl_defuse(char *json);
+
+
 /* show.c, ramp.c, table.c */
 
 typedef enum {
@@ -245,13 +252,13 @@ typedef enum {
 const char *ctl_color(const ctl_options_t *options, int color);
 void ctl_bar(const ctl_options_t *options, double share, unsigned width,
     int color);
-void ctl_text(const char *text);                /* without control bytes */
 
 const char *ctl_get_text(json_object *object, const char *name);
 double ctl_get_number(json_object *object, const char *name);
 int64_t ctl_get_int(json_object *object, const char *name);
 bool ctl_get_bool(json_object *object, const char *name);
 json_object *ctl_get_array(json_object *object, const char *name);
+size_t ctl_length(json_object *json);
 
 void ctl_show_splits(const ctl_options_t *options, json_object *json);
 void ctl_show_split(const ctl_options_t *options, json_object *split);

@@ -82,7 +82,7 @@ ctl_show_letters(const ctl_options_t *options, json_object *json)
     size_t        i, n;
     json_object  *letter;
 
-    n = json_object_array_length(json);
+    n = ctl_length(json);
 
     if (n == 0) {
         puts("there are no dead letters");

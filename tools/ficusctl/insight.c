@@ -142,7 +142,9 @@ ctl_show_members(json_object *json, const char *name)
     json_object                 *object;
     struct json_object_iterator  it, end;
 
-    if (!json_object_object_get_ex(json, name, &object) || object == NULL) {
+    if (!json_object_object_get_ex(json, name, &object)
+        || !json_object_is_type(object, json_type_object))
+    {
         return;
     }
 
@@ -289,7 +291,8 @@ ctl_show_ledger_route(const ctl_options_t *options, json_object *route,
     json_object  *requests, *share;
 
     if (!json_object_object_get_ex(route, "requests", &requests)
-        || !json_object_object_get_ex(route, "share", &share))
+        || !json_object_object_get_ex(route, "share", &share)
+        || !json_object_is_type(requests, json_type_object))
     {
         return;
     }

@@ -30,11 +30,11 @@ ctl_show_splits(const ctl_options_t *options, json_object *json)
 {
     size_t  i;
 
-    if (json_object_array_length(json) == 0) {
+    if (ctl_length(json) == 0) {
         puts("there are no splits");
     }
 
-    for (i = 0; i < json_object_array_length(json); i++) {
+    for (i = 0; i < ctl_length(json); i++) {
 
         if (i > 0) {
             putchar('\n');
@@ -239,7 +239,7 @@ ctl_show_history(const ctl_options_t *options, json_object *json)
 
     widest = (int) strlen("weights");
 
-    for (i = 0; i < json_object_array_length(json); i++) {
+    for (i = 0; i < ctl_length(json); i++) {
         row = json_object_array_get_idx(json, i);
 
         if (json_object_object_get_ex(row, "weights", &weights)) {
@@ -253,7 +253,7 @@ ctl_show_history(const ctl_options_t *options, json_object *json)
            widest > CTL_WEIGHTS ? 0 : widest, "weights", "by, why",
            ctl_color(options, CTL_PLAIN));
 
-    for (i = 0; i < json_object_array_length(json); i++) {
+    for (i = 0; i < ctl_length(json); i++) {
         ctl_show_record(json_object_array_get_idx(json, i), widest);
     }
 }
@@ -343,6 +343,10 @@ ctl_put_weights(FILE *out, json_object *weights)
     char                         text[128];
     double                       weight;
     struct json_object_iterator  it, end;
+
+    if (!json_object_is_type(weights, json_type_object)) {
+        return 0;
+    }
 
     n = 0;
     it = json_object_iter_begin(weights);

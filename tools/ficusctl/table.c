@@ -43,7 +43,7 @@ ctl_bar(const ctl_options_t *options, double share, unsigned width, int color)
         "\u2589", "\u2588"
     };
 
-    share = (share < 0) ? 0 : (share > 1) ? 1 : share;
+    share = !(share > 0) ? 0 : (share > 1) ? 1 : share;
     eighths = (unsigned) (share * width * 8 + 0.5);
 
     /* what is not nothing must not look like it */
@@ -67,19 +67,6 @@ ctl_bar(const ctl_options_t *options, double share, unsigned width, int color)
     }
 
     fputs(ctl_color(options, CTL_PLAIN), stdout);
-}
-
-
-/* somebody else's text must not steer the terminal */
-
-void
-ctl_text(const char *text)
-{
-    const unsigned char  *p;
-
-    for (p = (const unsigned char *) text; *p != '\0'; p++) {
-        putchar((*p < ' ' || *p == 0x7f) ? '?' : *p);
-    }
 }
 
 
@@ -146,4 +133,14 @@ ctl_get_array(json_object *object, const char *name)
     }
 
     return value;
+}
+
+
+/* of an array; 0 for what is none */
+
+size_t
+ctl_length(json_object *json)
+{
+    return json_object_is_type(json, json_type_array)
+           ? json_object_array_length(json) : 0;
 }
