@@ -14,13 +14,14 @@
  *     upstream  hands over to it       file      reads and writes that file
  *     vars      $strangler_*           watch     sees what others write to it
  *     check     the configuration      change    one change of weights
- *     breaker   of failing arms        tick      timer of worker processes
+ *     breaker   of failing arms        tick      timers of worker processes
  *     protect   directives of both     window    counters as they were
  *     count     what became of tries   rescue    by the baseline
  *     replay    which requests may be sent twice
  *     location  directives of locations
  *     history   file of all changes    ramp      judges a ramp
  *     step      makes its steps        lane      counters of arms
+ *     local     the copy of a process   verdict   of a ramp, for others
  *     ledger    what each route needs  routes    their places in it
  *     shadow    asks another arm, too      detached  without a client
  *     capture   what was answered          copy      of a request
@@ -388,6 +389,7 @@ extern ngx_module_t  ngx_http_strangler_module;
 extern const ngx_uint_t  ngx_http_strangler_codes[];
 extern const ngx_str_t   ngx_http_strangler_decided_names[];
 extern const ngx_str_t   ngx_http_strangler_state_names[];
+extern const uint64_t    ngx_http_strangler_bounds[];
 
 
 /* by name */
@@ -396,15 +398,10 @@ ngx_uint_t ngx_http_strangler_is_name(ngx_str_t *name, size_t max);
 ngx_int_t ngx_http_strangler_find_arm(ngx_http_strangler_split_t *split,
     u_char *name, size_t len);
 
-/* the copy of a process */
+/* local */
 
 void ngx_http_strangler_refresh(ngx_http_strangler_split_t *split);
 void ngx_http_strangler_effect(ngx_http_strangler_split_t *split);
-
-/* times */
-
-uint64_t ngx_http_strangler_fine(ngx_uint_t n);
-uint64_t ngx_http_strangler_now(void);
 
 /* routes */
 
@@ -438,6 +435,7 @@ ngx_atomic_uint_t ngx_http_strangler_requests(
     ngx_http_strangler_split_t *split, ngx_uint_t arm);
 void ngx_http_strangler_tries(ngx_http_strangler_split_t *split,
     ngx_uint_t arm, ngx_http_strangler_tries_t *tries);
+uint64_t ngx_http_strangler_fine(ngx_uint_t n);
 
 /* breaker */
 
@@ -467,7 +465,7 @@ void ngx_http_strangler_window_get(ngx_http_strangler_window_t *window,
 
 /* tick */
 
-void ngx_http_strangler_tick(ngx_cycle_t *cycle,
+void ngx_http_strangler_timers(ngx_cycle_t *cycle,
     ngx_http_strangler_main_conf_t *mcf);
 
 /* start */
@@ -496,14 +494,11 @@ void ngx_http_strangler_ramp_weights(ngx_http_strangler_split_t *split,
     ngx_http_strangler_weights_t *weights);
 void ngx_http_strangler_ramp_end(ngx_http_strangler_ramp_t *ramp,
     ngx_uint_t state, char *why);
-const char *ngx_http_strangler_verdict(ngx_uint_t verdict);
 
 /* watch */
 
 void ngx_http_strangler_look(ngx_http_strangler_split_t *split,
     ngx_log_t *log);
-void ngx_http_strangler_watch(ngx_cycle_t *cycle,
-    ngx_http_strangler_main_conf_t *mcf);
 
 
 #endif /* NGX_HTTP_STRANGLER_H_INCLUDED */

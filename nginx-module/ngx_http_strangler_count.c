@@ -27,15 +27,6 @@ static void ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx,
     ngx_uint_t status, uint64_t nsec);
 
 
-/* upper bounds of the histogram's buckets, nanoseconds */
-
-static const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
-    500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
-    100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
-    10000000000
-};
-
-
 /* nginx goes no further: this is the arm's answer, or the client has gone */
 
 void
@@ -264,36 +255,6 @@ ngx_http_strangler_count(ngx_http_strangler_ctx_t *ctx, ngx_uint_t status,
 
     (void) ngx_atomic_fetch_add(&lane->bound[n], 1);
     (void) ngx_atomic_fetch_add(&lane->nsec, nsec);
-}
-
-
-/* the upper bound of a part of a bucket; the last one has none */
-
-uint64_t
-ngx_http_strangler_fine(ngx_uint_t n)
-{
-    uint64_t    low, high;
-    ngx_uint_t  i;
-
-    i = n / NGX_HTTP_STRANGLER_FINE;
-
-    low = i ? ngx_http_strangler_bounds[i - 1] : 0;
-    high = (i < NGX_HTTP_STRANGLER_BOUNDS) ? ngx_http_strangler_bounds[i]
-                                           : 10 * low;
-
-    /* a third and two thirds of the way, on a scale of ratios */
-
-    switch (n % NGX_HTTP_STRANGLER_FINE) {
-
-    case 0:
-        return low + (high - low) * 26 / 100;
-
-    case 1:
-        return low + (high - low) * 59 / 100;
-
-    default:
-        return high;
-    }
 }
 
 

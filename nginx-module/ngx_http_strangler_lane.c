@@ -17,6 +17,15 @@ static ngx_http_strangler_lane_t *ngx_http_strangler_new_lanes(
     ngx_slab_pool_t *shpool, ngx_uint_t n);
 
 
+/* upper bounds of the histogram's buckets, nanoseconds */
+
+const uint64_t  ngx_http_strangler_bounds[NGX_HTTP_STRANGLER_BOUNDS] = {
+    500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
+    100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
+    10000000000
+};
+
+
 /* as many as there are worker processes; a reload may bring more of them */
 
 ngx_int_t
@@ -208,5 +217,35 @@ ngx_http_strangler_tries(ngx_http_strangler_split_t *split, ngx_uint_t arm,
         }
 
         tries->good += lane->code[n];
+    }
+}
+
+
+/* the upper bound of a part of a bucket; the last one has none */
+
+uint64_t
+ngx_http_strangler_fine(ngx_uint_t n)
+{
+    uint64_t    low, high;
+    ngx_uint_t  i;
+
+    i = n / NGX_HTTP_STRANGLER_FINE;
+
+    low = i ? ngx_http_strangler_bounds[i - 1] : 0;
+    high = (i < NGX_HTTP_STRANGLER_BOUNDS) ? ngx_http_strangler_bounds[i]
+                                           : 10 * low;
+
+    /* a third and two thirds of the way, on a scale of ratios */
+
+    switch (n % NGX_HTTP_STRANGLER_FINE) {
+
+    case 0:
+        return low + (high - low) * 26 / 100;
+
+    case 1:
+        return low + (high - low) * 59 / 100;
+
+    default:
+        return high;
     }
 }

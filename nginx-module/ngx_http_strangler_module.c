@@ -452,7 +452,7 @@ ngx_http_strangler_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_strangler_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                        i, files;
+    ngx_uint_t                        i;
     ngx_http_strangler_split_t      **split;
     ngx_http_strangler_main_conf_t   *mcf;
 
@@ -464,22 +464,15 @@ ngx_http_strangler_init_process(ngx_cycle_t *cycle)
 
     ngx_http_strangler_shadow_init(cycle, mcf);
 
-    files = 0;
     split = mcf->splits.elts;
 
     for (i = 0; i < mcf->splits.nelts; i++) {
         ngx_http_strangler_lanes(split[i], ngx_worker);
         ngx_http_strangler_refresh(split[i]);
-
-        files += (split[i]->state_file.len != 0);
     }
 
     if (mcf->splits.nelts && ngx_process != NGX_PROCESS_HELPER) {
-        ngx_http_strangler_tick(cycle, mcf);
-    }
-
-    if (files && ngx_process != NGX_PROCESS_HELPER) {
-        ngx_http_strangler_watch(cycle, mcf);
+        ngx_http_strangler_timers(cycle, mcf);
     }
 
     return NGX_OK;

@@ -46,18 +46,6 @@ static double ngx_http_strangler_above(const ngx_atomic_uint_t *to,
     const ngx_atomic_uint_t *from, ngx_uint_t bound);
 
 
-static const char  *ngx_http_strangler_verdicts[] = {
-    "advance", "hold", "roll back"
-};
-
-
-const char *
-ngx_http_strangler_verdict(ngx_uint_t verdict)
-{
-    return ngx_http_strangler_verdicts[verdict];
-}
-
-
 /* in each worker process, ten times a second */
 
 void
@@ -154,9 +142,7 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
         verdict = ngx_http_strangler_wait_on;
     }
 
-    p->verdict = verdict;
-    p->why_len = (u_char) why.len;
-    ngx_memcpy(p->why, why.text, why.len);
+    ngx_http_strangler_ramp_tell(split, verdict, &why);
 
     if (verdict != ngx_http_strangler_wait_on
         && ngx_http_strangler_step_start(split, verdict, &why) != NGX_OK)
@@ -211,8 +197,6 @@ ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
 
     p->due += ramp->every;
     p->retry = ngx_current_msec;
-    p->verdict = ngx_http_strangler_wait_on;
-    p->why_len = 0;
     p->id = (ngx_atomic_uint_t) ramp->id;
     p->generation = (ngx_atomic_uint_t) generation;
 
@@ -513,19 +497,6 @@ ngx_http_strangler_above(const ngx_atomic_uint_t *to,
     }
 
     return n;
-}
-
-
-void
-ngx_http_strangler_say(ngx_http_strangler_why_t *why, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    why->len = ngx_vslprintf(why->text, why->text + sizeof(why->text), fmt,
-                             args)
-               - why->text;
-    va_end(args);
 }
 
 

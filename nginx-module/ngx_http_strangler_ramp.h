@@ -25,6 +25,8 @@ typedef enum {
 } ngx_http_strangler_verdict_e;
 
 
+/* the reason of a verdict */
+
 typedef struct {
     size_t                           len;
     u_char                           text[NGX_HTTP_STRANGLER_REASON_LEN - 24];
@@ -57,8 +59,16 @@ void ngx_http_strangler_ramp_why(ngx_http_strangler_ramp_t *ramp,
 /* ramp */
 
 double ngx_http_strangler_limit_of(ngx_http_strangler_pair_t *pair);
+
+/* verdict */
+
+const char *ngx_http_strangler_verdict(ngx_uint_t verdict);
 void ngx_http_strangler_say(ngx_http_strangler_why_t *why, const char *fmt,
     ...);
+void ngx_http_strangler_ramp_tell(ngx_http_strangler_split_t *split,
+    ngx_uint_t verdict, ngx_http_strangler_why_t *why);
+ngx_int_t ngx_http_strangler_ramp_told(ngx_http_strangler_split_t *split,
+    uint64_t generation, ngx_uint_t *verdict, ngx_http_strangler_why_t *why);
 
 /* mismatch */
 

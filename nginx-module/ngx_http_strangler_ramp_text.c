@@ -260,18 +260,17 @@ static void
 ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
     ngx_http_strangler_table_t *table, ngx_http_strangler_out_t *out)
 {
-    char                           *text;
-    u_char                          why[NGX_HTTP_STRANGLER_REASON_LEN];
-    size_t                          len;
-    ngx_uint_t                      verdict;
-    ngx_http_strangler_ramp_t      *ramp;
-    ngx_http_strangler_progress_t  *p;
+    char                       *text;
+    ngx_uint_t                  verdict;
+    ngx_http_strangler_why_t    why;
+    ngx_http_strangler_ramp_t  *ramp;
 
     ramp = &table->ramp;
-    p = &split->sh->progress;
-
     verdict = ngx_http_strangler_wait_on;
-    text = "the step has begun";
+    text = NULL;
+
+    why.len = ngx_min(ramp->why_len, sizeof(why.text));
+    ngx_memcpy(why.text, ramp->why, why.len);
 
     switch (ramp->state) {
 
@@ -279,13 +278,13 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
         if (ramp->end) {
             verdict = ngx_http_strangler_roll_back;
-            text = NULL;
-            break;
-        }
 
-        if (p->generation == table->record[0].generation && p->why_len) {
-            verdict = p->verdict;
-            text = NULL;
+        } else if (ngx_http_strangler_ramp_told(split,
+                                                table->record[0].generation,
+                                                &verdict, &why)
+                   != NGX_OK)
+        {
+            text = "the step has begun";
         }
 
         break;
@@ -301,35 +300,20 @@ ngx_http_strangler_show_ramp_why(ngx_http_strangler_split_t *split,
 
     case ngx_http_strangler_rolled_back:
         verdict = ngx_http_strangler_roll_back;
-        text = NULL;
         break;
 
     default: /* ngx_http_strangler_aborted */
-        text = NULL;
         break;
     }
 
-    len = 0;
-
-    if (text == NULL && ramp->state == ngx_http_strangler_running
-        && ramp->end == 0)
-    {
-        len = ngx_min(p->why_len, sizeof(why));
-        ngx_memcpy(why, p->why, len);
-
-    } else if (text == NULL) {
-        len = ramp->why_len;
-        ngx_memcpy(why, ramp->why, len);
-    }
-
     ngx_http_strangler_out(out, "\"verdict\":\"%s\",\"why\":",
-                           ngx_http_strangler_verdict(ngx_min(verdict, 2)));
+                           ngx_http_strangler_verdict(verdict));
 
     if (text) {
         ngx_http_strangler_out_json(out, (u_char *) text, ngx_strlen(text));
 
     } else {
-        ngx_http_strangler_out_json(out, why, len);
+        ngx_http_strangler_out_json(out, why.text, why.len);
     }
 }
 

@@ -88,6 +88,7 @@ void ngx_http_strangler_failed(ngx_http_upstream_t *u,
     ngx_http_strangler_ctx_t *ctx);
 void ngx_http_strangler_count_failure(ngx_http_strangler_ctx_t *ctx);
 ngx_uint_t ngx_http_strangler_is_late(ngx_http_upstream_t *u);
+uint64_t ngx_http_strangler_now(void);
 
 /* vars */
 

@@ -291,7 +291,8 @@ typedef struct {
 
 /*
  * The same for all arms of a split.  Only the process that has itself entered
- * as holder changes it and the above; it is free when its holder has died.
+ * as holder changes it and the above; it is free when its holder has died.  Its
+ * verdict is read by others, too.
  */
 
 typedef struct {
@@ -303,6 +304,9 @@ typedef struct {
     ngx_atomic_uint_t               id;
     ngx_atomic_uint_t               generation;
     ngx_atomic_uint_t               due;        /* ms, monotonic */
+
+    /* locked */
+    ngx_atomic_uint_t               judged;     /* generation */
     ngx_atomic_uint_t               verdict;
     u_char                          why_len;
     u_char                          why[NGX_HTTP_STRANGLER_REASON_LEN];

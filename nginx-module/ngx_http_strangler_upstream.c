@@ -76,10 +76,9 @@ ngx_http_strangler_init_peer(ngx_http_request_t *r,
 
     /* what another location has left, of which nginx has made nothing */
 
-    ctx->switching = 0;
-
-    if (ctx->rescued) {
+    if (ctx->switching || ctx->rescued) {
         ngx_http_strangler_remark(r, 0);
+        ctx->switching = 0;
         ctx->rescued = 0;
     }
 

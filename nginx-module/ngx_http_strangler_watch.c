@@ -15,12 +15,6 @@
 #include "ngx_http_strangler_files.h"
 
 
-#define NGX_HTTP_STRANGLER_WATCH_MSEC  1000
-
-
-static void ngx_http_strangler_watch_handler(ngx_event_t *ev);
-
-
 /* takes over a state file that has changed since the last look */
 
 void
@@ -62,41 +56,4 @@ ngx_http_strangler_look(ngx_http_strangler_split_t *split, ngx_log_t *log)
     ngx_http_strangler_unlock(fd, log);
 
     split->seen = seen;
-}
-
-
-void
-ngx_http_strangler_watch(ngx_cycle_t *cycle,
-    ngx_http_strangler_main_conf_t *mcf)
-{
-    ngx_event_t  *ev;
-
-    ev = &mcf->watch;
-
-    ngx_memzero(ev, sizeof(ngx_event_t));
-
-    ev->handler = ngx_http_strangler_watch_handler;
-    ev->data = mcf;
-    ev->log = cycle->log;
-    ev->cancelable = 1;
-
-    ngx_http_strangler_watch_handler(ev);
-}
-
-
-static void
-ngx_http_strangler_watch_handler(ngx_event_t *ev)
-{
-    ngx_http_strangler_main_conf_t *mcf = ev->data;
-
-    ngx_uint_t                    i;
-    ngx_http_strangler_split_t  **split;
-
-    split = mcf->splits.elts;
-
-    for (i = 0; i < mcf->splits.nelts; i++) {
-        ngx_http_strangler_look(split[i], ev->log);
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_STRANGLER_WATCH_MSEC);
 }

@@ -18,7 +18,7 @@ PUBLISH = $(BUILD)/tests/locks/publish
 PUBLISH_OWN = $(addprefix tests/locks/,publish.c model.c tsan.c) \
     common/ngx_http_strangler_table.c
 PUBLISH_SOURCES = nginx-module/ngx_http_strangler_zone.c \
-    nginx-module/ngx_http_strangler_route.c
+    nginx-module/ngx_http_strangler_local.c
 
 NGINX_INCLUDES = $(addprefix -isystem $(NGINX_DIR)/src/,core event \
     event/modules os/unix http http/modules http/v2) -isystem $(NGINX_OBJS)

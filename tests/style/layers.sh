@@ -35,7 +35,7 @@ module_levels() {
 1 table.h evidence.h evidence.c
 2 shm.h strangler.h files.h ledger.h ramp.h zone.c lane.c window.c breaker.c
 2 start.c state.c file.c history.c watch.c ramp.c step.c down.c mismatch.c
-2 routes.c ledger_file.c ledger_save.c task.c
+2 routes.c ledger_file.c ledger_save.c task.c local.c verdict.c
 3 request.h shadow.h request.c route.c upstream.c rescue.c replay.c count.c
 3 vars.c shadow.c capture.c copy.c detached.c compare.c compare_json.c found.c
 4 api.h
