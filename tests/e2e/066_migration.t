@@ -86,6 +86,16 @@ run($back);
 is(weights(), '100 0', 'back');
 
 
+# The log has what replay wants.
+
+my $format = join '', $conf =~ /^ +(?:log_format shop )?'(.*)'/mg;
+
+run("ficusctl replay '" . $t->dir . "/shop.log' shop --weights old=50,new=50"
+    . " '--format=$format'");
+like($out, qr/^ +\d+ +with a key; of \d+ keys [1-9]/m, 'who would move');
+unlike($out, qr/unreadable|not seen/, 'of all of them');
+
+
 # 5. A ramp
 
 my ($start, $show, $pause, $resume, $abort, $history) =
@@ -116,6 +126,8 @@ my ($plain) = @{$blocks{7}};
 $conf =~ s/^ +upstream shop_(old|new) .*\n//mg;
 $conf =~ s/^ +upstream shop \{.*?^ {8}\}\n/$plain/ms or die;
 $conf =~ s/^ +add_header X-Served-By.*\n//m or die;
+$conf =~ s/^ +log_format [^;]*;\n//m or die;
+$conf =~ s/^ +access_log .*\n//m or die;
 $nginx->conf(made_ours($conf));
 $nginx->reload;
 $t->stop('old');
@@ -145,6 +157,7 @@ sub made_ours {
     $text =~ s/\b(8080|8081|9001|9002)\b/'%%PORT_' . $port{$1} . '%%'/ge;
     $text =~ s/listen (?=%)/listen 127.0.0.1:/;
     $text =~ s,/var/lib/ficus,$dir/state,;
+    $text =~ s,/var/log/nginx/,$dir/,;
     $text =~ s,/usr/local/share/ficus/web,$root/web,;
     $text =~ s,/usr/local/etc/ficus/,$root/conf/,;
     $text =~ s/^( *http \{)$/$1\n%%HTTP%%/m;

@@ -136,6 +136,9 @@ ctl_hint(long status, const char *detail)
                : strncmp(detail, "there is nothing", 16) == 0
                ? "; is this the admin port?" : "";
 
+    case 500:
+        return "; the error log of nginx has the cause";
+
     case 412:
         return "; ficusctl status shows it, history who has made it";
 
