@@ -38,7 +38,8 @@ static void ngx_http_strangler_text(struct json_object *value, u_char *buf,
 static ngx_uint_t ngx_http_strangler_type(struct json_object *value);
 static uint64_t ngx_http_strangler_hash_members(struct json_object *object);
 static uint64_t ngx_http_strangler_hash_json(struct json_object *value);
-static uint64_t ngx_http_strangler_hash_number(struct json_object *value);
+static uint64_t ngx_http_strangler_hash_number(uint64_t hash,
+    struct json_object *value);
 static int ngx_libc_cdecl ngx_http_strangler_cmp(const void *one,
     const void *two);
 
@@ -463,8 +464,7 @@ ngx_http_strangler_hash_json(struct json_object *value)
         return ngx_http_strangler_fnv(hash, &h, sizeof(h));
 
     case json_type_double:
-        h = ngx_http_strangler_hash_number(value);
-        return ngx_http_strangler_fnv(hash, &h, sizeof(h));
+        return ngx_http_strangler_hash_number(hash, value);
 
     default: /* json_type_null */
         return hash;
@@ -472,30 +472,42 @@ ngx_http_strangler_hash_json(struct json_object *value)
 }
 
 
+/* -1 is not what it would be without a sign, 1e16 is a whole number */
+
 static uint64_t
-ngx_http_strangler_hash_number(struct json_object *value)
+ngx_http_strangler_hash_number(uint64_t hash, struct json_object *value)
 {
     double    x;
-    uint64_t  n;
+    uint64_t  n[2];
+
+    n[0] = 0;
 
     if (json_object_is_type(value, json_type_int)) {
+        n[1] = json_object_get_uint64(value);
 
         if (json_object_get_int64(value) < 0) {
-            return (uint64_t) json_object_get_int64(value);
+            n[0] = 1;
+            n[1] = (uint64_t) json_object_get_int64(value);
         }
 
-        return json_object_get_uint64(value);
+        return ngx_http_strangler_fnv(hash, n, sizeof(n));
     }
 
     x = json_object_get_double(value);
 
-    if (x > -9007199254740992.0 && x < 9007199254740992.0
-        && x == (double) (int64_t) x)
+    if (x >= 0 && x < 18446744073709551616.0 && x == (double) (uint64_t) x) {
+        n[1] = (uint64_t) x;
+
+    } else if (x >= -9223372036854775808.0 && x < 0
+               && x == (double) (int64_t) x)
     {
-        return (uint64_t) (int64_t) x;
+        n[0] = 1;
+        n[1] = (uint64_t) (int64_t) x;
+
+    } else {
+        n[0] = 2;
+        ngx_memcpy(&n[1], &x, sizeof(x));
     }
 
-    ngx_memcpy(&n, &x, sizeof(n));
-
-    return n;
+    return ngx_http_strangler_fnv(hash, n, sizeof(n));
 }

@@ -159,6 +159,13 @@ is(differs('{"a":9007199254740993}', '{"a":9007199254740992}'), 'value:$.a',
     'large numbers');
 is(differs('{"a":18446744073709551615}', '{"a":18446744073709551614}'),
     'value:$.a', 'larger ones');
+is(differs('{"a":[18446744073709551616]}', '{"a":[36893488147419103232]}'),
+    'value:body', 'beyond 64 bits');
+is(differs('{"a":-1}', '{"a":18446744073709551615}'), 'value:$.a',
+    'signed, and the same bits without a sign');
+is(differs('{"a":[10000000000000000,-9223372036854775808,9223372036854775808]}',
+    '{"a":[1e16,-9.223372036854775808e18,9223372036854775808.0]}'), '',
+    'whole in another notation');
 is(differs('{"a":true}', '{"a":false}'), 'value:$.a', 'boolean');
 is(differs('{"a":"x\u0000y"}', '{"a":"x\u0000z"}'), 'value:$.a', 'string');
 is(differs('{"a":"\u00e9"}', "{\"a\":\"\xc3\xa9\"}"), '', 'escapes');
