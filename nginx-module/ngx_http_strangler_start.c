@@ -110,7 +110,7 @@ ngx_http_strangler_check_dir(ngx_http_strangler_split_t *split,
     if (access((char *) split->state_dir.data, R_OK|W_OK|X_OK) == -1
         || ngx_file_info(split->state_dir.data, &fi) == NGX_FILE_ERROR)
     {
-        level = ngx_test_config ? NGX_LOG_WARN : NGX_LOG_EMERG;
+        level = ngx_test_config ? NGX_LOG_ERR : NGX_LOG_EMERG;
 
         ngx_log_error(level, log, ngx_errno,
                       "state directory \"%V\" of split \"%V\" is not writable",
@@ -129,7 +129,7 @@ ngx_http_strangler_check_dir(ngx_http_strangler_split_t *split,
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_WARN, log, 0,
+    ngx_log_error(NGX_LOG_ERR, log, 0,
                   "state directory \"%V\" of split \"%V\" is not writable by "
                   "the user of worker processes", &split->state_dir,
                   &split->name);

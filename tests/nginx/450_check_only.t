@@ -92,4 +92,26 @@ chmod 0700, $dir;
 $t->write('state/users.state', 'rubbish');
 check('a corrupt file', 60, '256k');
 
+# A directory that only root can write to is told at the level that error_log
+# has by default.
+
+SKIP: {
+    skip 'this is not root', 3 if $> != 0;
+
+    my $text = conf(60, '256k') =~ s/%%GLOBALS%%/load_module %%MODULE%%;
+        user nobody nogroup;
+        pid %%DIR%%\/check.pid;
+        error_log %%DIR%%\/check\/error.log;
+        events { }/r;
+
+    chmod 0755, $dir;
+    my ($status, $out) = $nginx->check($text);
+    is($status, 0, 'nginx -t');
+    like($out, qr/state directory "\Q$dir\E" of split "users" is not writable by the user of worker processes$/m,
+        'says that changes will fail');
+
+    chmod 0777, $dir;
+    unlike(($nginx->check($text))[1], qr/not writable/, 'or nothing');
+}
+
 $t->done;
