@@ -251,10 +251,11 @@ fig_status_t fig_store_check(const char *path) FIG_NODISCARD;
 
 /*
  * Restore: puts a backup in the place of a database, in two steps, so that
- * several can be restored or none.  Every version in the collection own, whose
- * documents are the store's and no copies of another's, is raised by a multiple
- * of 2^32, above all that anybody may remember, and these documents are marked
- * as pending; later ones start above that.
+ * several can be restored or none.  Every version in the collections own (their
+ * names, with a blank between two), whose documents are the store's and no
+ * copies of another's, is raised by a multiple of 2^32, above all that anybody
+ * may remember, and these documents are marked as pending; later ones start
+ * above that.
  *
  * prepare: checks the backup and makes what will be put there; until close
  * nobody can open the database.  FIG_BUSY: a process has it open.  FIG_TAKEN:
@@ -299,7 +300,7 @@ void fig_restore_close(fig_restore_t *restore);         /* NULL is fine */
 
 typedef struct {
     const char  *uri;             /* mongodb://... */
-    const char  *own;
+    const char  *own;             /* as above */
     const char  *without;         /* a database with that collection has only
                                      a copy of own, and is refused; or NULL */
     unsigned     raise;           /* times 2^32; 0: 1 */

@@ -69,4 +69,12 @@ fig_doc_t *fig_store_page_place(fig_page_t *page, size_t *room,
     fig_arena_t *arena);
 
 
+/*
+ * The first of names that have a blank between two, and *names is behind it;
+ * of no length: there is none left.
+ */
+
+fig_str_t fig_store_name(const char **names);
+
+
 #endif /* FIG_STORE_BACKEND_H_INCLUDED */

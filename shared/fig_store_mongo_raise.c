@@ -14,6 +14,7 @@
 
 #include "fig_store_mongo.h"
 #include "fig_log.h"
+#include <stdio.h>
 #include <string.h>
 
 
@@ -23,6 +24,7 @@
 
 #define RAISE_MANY  32
 #define RAISE_ID    512
+#define RAISE_NAME  64
 
 
 typedef struct {
@@ -39,6 +41,9 @@ typedef struct {
 
 static fig_status_t raise_all(raise_t *raise);
 static fig_status_t raise_owned(raise_t *raise);
+static bool raise_has(char **names, fig_str_t name);
+static fig_status_t raise_collection(raise_t *raise, fig_str_t name);
+static fig_status_t raise_pages(raise_t *raise);
 static fig_status_t raise_page(raise_t *raise, unsigned *n);
 static bool raise_query(const raise_t *raise, bson_t *filter, bson_t *opts);
 static bool raise_take(raise_t *raise, const bson_t *doc,
@@ -70,11 +75,8 @@ fig_store_raise(fig_raise_conf_t *conf)
     }
 
     raise.client = mongoc_client_pool_pop(raise.store->pool);
-    raise.own = mongoc_client_get_collection(raise.client,
-                                             raise.store->database, conf->own);
     status = raise_all(&raise);
 
-    mongoc_collection_destroy(raise.own);
     fig_mongo_give(raise.store, raise.client);
     fig_mongo_destroy(raise.store);
 
@@ -85,8 +87,9 @@ fig_store_raise(fig_raise_conf_t *conf)
 static fig_status_t
 raise_all(raise_t *raise)
 {
-    unsigned      n;
-    fig_status_t  status;
+    fig_str_t      name;
+    const char    *names;
+    fig_status_t   status;
 
     status = fig_mongo_meta(raise->store, raise->client);
 
@@ -112,6 +115,100 @@ raise_all(raise_t *raise)
         return FIG_ERROR;
     }
 
+    names = raise->conf->own;
+
+    while (status == FIG_OK && (name = fig_store_name(&names)).len != 0) {
+        status = raise_collection(raise, name);
+    }
+
+    return status == FIG_OK ? raise_base(raise) : status;
+}
+
+
+static fig_status_t
+raise_owned(raise_t *raise)
+{
+    char               **names;
+    bool                 copy;
+    size_t               i;
+    fig_str_t            name;
+    const char          *own;
+    bson_error_t         error;
+    fig_raise_conf_t    *conf;
+    mongoc_database_t   *database;
+
+    conf = raise->conf;
+    database = mongoc_client_get_database(raise->client,
+                                          raise->store->database);
+    names = mongoc_database_get_collection_names_with_opts(database, NULL,
+                                                           &error);
+    mongoc_database_destroy(database);
+
+    if (names == NULL) {
+        return fig_mongo_failed(raise->store, &error, "cannot be used");
+    }
+
+    copy = false;
+
+    for (i = 0; names[i] != NULL; i++) {
+        copy |= conf->without != NULL && strcmp(names[i], conf->without) == 0;
+    }
+
+    own = conf->own;
+    name = fig_store_name(&own);
+
+    while (name.len != 0 && raise_has(names, name)) {
+        name = fig_store_name(&own);
+    }
+
+    bson_strfreev(names);
+
+    if (name.len != 0 || copy) {
+        fig_log_error("store %s: is not the database of %s",
+                      raise->store->name, conf->own);
+        return FIG_ERROR;
+    }
+
+    return FIG_OK;
+}
+
+
+static bool
+raise_has(char **names, fig_str_t name)
+{
+    while (*names != NULL && !fig_str_eq(fig_str_from(*names), name)) {
+        names++;
+    }
+
+    return *names != NULL;
+}
+
+
+static fig_status_t
+raise_collection(raise_t *raise, fig_str_t name)
+{
+    char          text[RAISE_NAME];
+    fig_status_t  status;
+
+    (void) snprintf(text, sizeof(text), "%.*s", (int) name.len, name.data);
+
+    raise->len = 0;
+    raise->own = mongoc_client_get_collection(raise->client,
+                                              raise->store->database, text);
+    status = raise_pages(raise);
+
+    mongoc_collection_destroy(raise->own);
+
+    return status;
+}
+
+
+static fig_status_t
+raise_pages(raise_t *raise)
+{
+    unsigned      n;
+    fig_status_t  status;
+
     do {
         status = raise_page(raise, &n);
         raise->conf->documents += n;
@@ -131,48 +228,7 @@ raise_all(raise_t *raise)
         status = FIG_CONFLICT;
     }
 
-    return status == FIG_OK ? raise_base(raise) : status;
-}
-
-
-static fig_status_t
-raise_owned(raise_t *raise)
-{
-    char               **names;
-    bool                 own, copy;
-    size_t               i;
-    bson_error_t         error;
-    fig_raise_conf_t    *conf;
-    mongoc_database_t   *database;
-
-    conf = raise->conf;
-    database = mongoc_client_get_database(raise->client,
-                                          raise->store->database);
-    names = mongoc_database_get_collection_names_with_opts(database, NULL,
-                                                           &error);
-    mongoc_database_destroy(database);
-
-    if (names == NULL) {
-        return fig_mongo_failed(raise->store, &error, "cannot be used");
-    }
-
-    own = false;
-    copy = false;
-
-    for (i = 0; names[i] != NULL; i++) {
-        own |= strcmp(names[i], conf->own) == 0;
-        copy |= conf->without != NULL && strcmp(names[i], conf->without) == 0;
-    }
-
-    bson_strfreev(names);
-
-    if (!own || copy) {
-        fig_log_error("store %s: is not the database of %s",
-                      raise->store->name, conf->own);
-        return FIG_ERROR;
-    }
-
-    return FIG_OK;
+    return status;
 }
 
 

@@ -6,7 +6,7 @@
 
 /*
  * What backends share: ops that outlive their caller, a copy in one block with
- * all their strings; pages that grow.
+ * all their strings; pages that grow; lists of names.
  */
 
 
@@ -117,4 +117,18 @@ ops_copy_str(char **p, fig_str_t s)
     *p += s.len;
 
     return copy;
+}
+
+
+fig_str_t
+fig_store_name(const char **names)
+{
+    fig_str_t  name;
+
+    *names += strspn(*names, " ");
+    name.data = *names;
+    name.len = strcspn(*names, " ");
+    *names += name.len;
+
+    return name;
 }

@@ -24,8 +24,9 @@
 #include <unistd.h>
 
 
-#define RESTORE_STEP  ((uint64_t) 1 << 32)
-#define RESTORE_SQL   1024
+#define RESTORE_STEP   ((uint64_t) 1 << 32)
+#define RESTORE_SQL    65536
+#define RESTORE_COUNT  128
 
 
 struct fig_restore_s {
@@ -41,8 +42,12 @@ static fig_status_t restore_enter(fig_restore_t *restore);
 static uint64_t restore_base(fig_restore_t *restore);
 static fig_status_t restore_make(fig_restore_t *restore);
 static fig_status_t restore_raise(fig_restore_t *restore, uint64_t base);
+static fig_status_t restore_write(fig_restore_t *restore, sqlite3 *db,
+    uint64_t step);
 static fig_status_t restore_look(fig_restore_t *restore, sqlite3 *db,
     uint64_t *max);
+static fig_status_t restore_count(fig_restore_t *restore, sqlite3 *db,
+    fig_str_t name, uint64_t *max);
 static fig_status_t restore_owner(fig_restore_t *restore);
 static fig_status_t restore_aside(fig_restore_t *restore);
 static fig_status_t restore_rename(fig_restore_t *restore, const char *from,
@@ -264,7 +269,6 @@ static fig_status_t
 restore_raise(fig_restore_t *restore, uint64_t base)
 {
     int                  rc;
-    char                 sql[RESTORE_SQL];
     sqlite3             *db;
     uint64_t             own, max, times;
     fig_status_t         status;
@@ -297,16 +301,7 @@ restore_raise(fig_restore_t *restore, uint64_t base)
         goto done;
     }
 
-    /* nobody has this file yet, and it is synced when it is whole */
-    (void) snprintf(sql, sizeof(sql),
-                    "PRAGMA journal_mode = OFF;"
-                    "PRAGMA synchronous = OFF; BEGIN;"
-                    "UPDATE \"%s\" SET ver = ver + %" PRIu64 ", pending = 1;"
-                    "UPDATE \"" FIG_SQLITE_META "\" SET value = %" PRIu64
-                    " WHERE name = 'base'; COMMIT; PRAGMA journal_mode = WAL",
-                    conf->own, conf->base - own, conf->base);
-
-    status = fig_sqlite_exec(restore->made, db, sql);
+    status = restore_write(restore, db, conf->base - own);
 
 done:
 
@@ -316,23 +311,83 @@ done:
 }
 
 
+/* nobody has this file yet, and it is synced when it is whole */
+
+static fig_status_t
+restore_write(fig_restore_t *restore, sqlite3 *db, uint64_t step)
+{
+    fig_buf_t      sql;
+    fig_str_t      name;
+    const char    *names;
+    fig_status_t   status;
+
+    fig_buf_init(&sql, RESTORE_SQL);
+    fig_buf_puts(&sql, "PRAGMA journal_mode = OFF;"
+                       "PRAGMA synchronous = OFF; BEGIN;");
+
+    names = restore->conf->own;
+
+    while ((name = fig_store_name(&names)).len != 0) {
+        fig_buf_printf(&sql, "UPDATE \"%.*s\" SET ver = ver + %" PRIu64
+                             ", pending = 1;", (int) name.len, name.data, step);
+    }
+
+    fig_buf_printf(&sql, "UPDATE \"" FIG_SQLITE_META "\" SET value = %" PRIu64
+                         " WHERE name = 'base'; COMMIT;"
+                         "PRAGMA journal_mode = WAL", restore->conf->base);
+
+    if (fig_buf_ok(&sql)) {
+        status = fig_sqlite_exec(restore->made, db, sql.data);
+
+    } else {
+        fig_log_error("store %s: too many collections", restore->store.path);
+        status = FIG_ERROR;
+    }
+
+    fig_buf_clear(&sql);
+
+    return status;
+}
+
+
 static fig_status_t
 restore_look(fig_restore_t *restore, sqlite3 *db, uint64_t *max)
 {
-    int                  rc;
-    char                 sql[RESTORE_SQL];
-    fig_status_t         status;
-    sqlite3_stmt        *stmt;
-    fig_restore_conf_t  *conf;
+    fig_str_t      name;
+    const char    *names;
+    fig_status_t   status;
 
-    conf = restore->conf;
-    (void) snprintf(sql, sizeof(sql), "SELECT count(*), max(ver) FROM \"%s\"",
-                    conf->own);
+    status = FIG_OK;
+    names = restore->conf->own;
+    restore->conf->documents = 0;
+
+    while (status == FIG_OK && (name = fig_store_name(&names)).len != 0) {
+        status = restore_count(restore, db, name, max);
+    }
+
+    return status;
+}
+
+
+static fig_status_t
+restore_count(fig_restore_t *restore, sqlite3 *db, fig_str_t name,
+    uint64_t *max)
+{
+    int            rc;
+    char           sql[RESTORE_COUNT];
+    uint64_t       ver;
+    fig_status_t   status;
+    sqlite3_stmt  *stmt;
+
+    (void) snprintf(sql, sizeof(sql),
+                    "SELECT count(*), max(ver) FROM \"%.*s\"",
+                    (int) name.len, name.data);
 
     rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 
     if (rc == SQLITE_ERROR) {
-        fig_log_error("%s: not a backup of %s", conf->file, conf->own);
+        fig_log_error("%s: not a backup of %.*s", restore->conf->file,
+                      (int) name.len, name.data);
         return FIG_ERROR;
     }
 
@@ -340,8 +395,9 @@ restore_look(fig_restore_t *restore, sqlite3 *db, uint64_t *max)
     status = FIG_OK;
 
     if (rc == SQLITE_ROW) {
-        conf->documents = (uint64_t) sqlite3_column_int64(stmt, 0);
-        *max = (uint64_t) sqlite3_column_int64(stmt, 1);
+        restore->conf->documents += (uint64_t) sqlite3_column_int64(stmt, 0);
+        ver = (uint64_t) sqlite3_column_int64(stmt, 1);
+        *max = ver > *max ? ver : *max;
 
     } else {
         status = fig_sqlite_failed(restore->made, db, rc, "cannot be read");

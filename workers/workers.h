@@ -11,9 +11,9 @@
  *
  * A row is a worker's name, which is that of its program, socket, log, man page
  * and upstream, too; its database, NAME.db or a part of MongoDB's URI, which
- * several may share; and its own: the collection in that whose documents are
- * the service's, for backup and restore, or NULL where all that is in it can
- * be had from others again.
+ * several may share; and its own: the collections in that whose documents are
+ * the service's, with a blank between two, for backup and restore, or NULL
+ * where all that is in it can be had from others again.
  */
 
 

@@ -96,7 +96,7 @@ typedef struct {
 
 typedef struct {
     const char  *name;          /* NAME.db */
-    const char  *own;           /* collection of what is the service's own */
+    const char  *own;           /* the collections that are the service's */
 } ctl_store_t;
 
 
