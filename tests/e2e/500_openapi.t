@@ -30,6 +30,7 @@ my $v1 = '/api/v1/splits';
 is($api->document->{openapi}, '3.1.0', 'OpenAPI 3.1');
 references($api->document);
 successes();
+landing();
 refused_methods();
 client_errors();
 admin_errors();
@@ -124,6 +125,16 @@ sub successes {
     }
 
     $api->admin('GET', "/workers/none/$_") for qw(healthz readyz metrics);
+}
+
+
+# The page at / has a line for each collection.
+
+sub landing {
+    my $text = $api->ask('GET', '/')->{body};
+
+    like($text, qr,  \Q$_\E$,m, "/ tells of $_")
+        for grep { m,^/api/[^/]+$, } sort keys %$paths;
 }
 
 
