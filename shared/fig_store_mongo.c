@@ -375,17 +375,30 @@ mongo_server_status(uint32_t code)
 {
     switch (code) {
 
+    case 24:        /* LockTimeout */
+    case 43:        /* CursorNotFound */
+    case 46:        /* LockBusy */
+    case 112:       /* WriteConflict */
+    case 133:       /* FailedToSatisfyReadPreference */
+    case 134:       /* ReadConcernMajorityNotAvailableYet */
+    case 175:       /* QueryPlanKilled */
+    case 237:       /* CursorKilled */
     case 10107:     /* NotWritablePrimary */
     case 13435:     /* NotPrimaryNoSecondaryOk */
     case 13436:     /* NotPrimaryOrSecondary */
         return FIG_BUSY;
 
+    case 6:         /* HostUnreachable, of a shard, as the next ones */
+    case 7:         /* HostNotFound */
     case 50:        /* MaxTimeMSExpired */
     case 64:        /* WriteConcernFailed */
+    case 89:        /* NetworkTimeout */
     case 91:        /* ShutdownInProgress */
     case 189:       /* PrimarySteppedDown */
     case 262:       /* ExceededTimeLimit */
+    case 9001:      /* SocketException */
     case 11600:     /* InterruptedAtShutdown */
+    case 11601:     /* Interrupted */
     case 11602:     /* InterruptedDueToReplStateChange */
         return FIG_UNKNOWN;
 
