@@ -29,6 +29,8 @@ typedef struct {
     uint64_t       scan;
     bool           all;         /* no scan was before */
     bool           failing;     /* looking did, which was said */
+    bool           damaged;     /* a document of this scan can't be read */
+    bool           said;        /* one of the scan before, which was said */
 } fig_keeper_t;
 
 
@@ -40,6 +42,8 @@ static void fig_keeper_scan(fig_keeper_t *keeper);
 static bool fig_keeper_page(fig_keeper_t *keeper, const fig_page_t *page);
 static bool fig_keeper_known(fig_outbox_t *outbox, const fig_doc_t *doc);
 static bool fig_keeper_take(fig_keeper_t *keeper, fig_str_t id);
+static bool fig_keeper_skip(fig_keeper_t *keeper, fig_str_t id,
+    fig_status_t status);
 static bool fig_keeper_look(fig_keeper_t *keeper, const fig_doc_t *doc);
 static bool fig_keeper_room(fig_outbox_t *outbox);
 
@@ -204,6 +208,7 @@ fig_keeper_scan(fig_keeper_t *keeper)
 
     outbox = keeper->outbox;
     keeper->scan = fig_clock_us() + FIG_KEEPER_SCAN;
+    keeper->damaged = false;
 
     seen = outbox->before;
     outbox->before = outbox->seen;
@@ -233,6 +238,7 @@ fig_keeper_scan(fig_keeper_t *keeper)
     } while (page.more);
 
     keeper->all = false;
+    keeper->said = keeper->damaged;
 }
 
 
@@ -317,7 +323,7 @@ fig_keeper_take(fig_keeper_t *keeper, fig_str_t id)
     }
 
     if (rc != FIG_OK) {
-        return false;
+        return fig_keeper_skip(keeper, id, rc);
     }
 
     if (!fig_keeper_look(keeper, &doc)) {
@@ -329,6 +335,36 @@ fig_keeper_take(fig_keeper_t *keeper, fig_str_t id)
     } while (rc == FIG_BUSY && fig_keeper_room(outbox));
 
     return rc != FIG_BUSY;
+}
+
+
+/*
+ * One that is damaged must not keep those behind it; false: it is the store
+ * that can't be read.
+ */
+
+static bool
+fig_keeper_skip(fig_keeper_t *keeper, fig_str_t id, fig_status_t status)
+{
+    fig_outbox_t  *outbox;
+
+    outbox = keeper->outbox;
+
+    if ((status != FIG_ERROR && status != FIG_NOMEM)
+        || fig_store_ping(outbox->store) != FIG_OK)
+    {
+        return false;
+    }
+
+    if (!keeper->said) {
+        fig_log_error("%s \"%.*s\" can't be read and is not published: %s",
+                      outbox->topic->name, (int) id.len, id.data,
+                      fig_status_name(status));
+    }
+
+    keeper->damaged = true;
+
+    return true;
 }
 
 
