@@ -350,6 +350,7 @@ struct ngx_http_strangler_main_conf_s {
     uint64_t                        fine[NGX_HTTP_STRANGLER_BUCKETS];
     ngx_event_t                     watch;
     ngx_event_t                     tick;
+    ngx_uint_t                      stepped;    /* a ramp, since the tick */
     ngx_queue_t                     shadows;    /* on their way */
     ngx_socket_t                    nobody;     /* the client of shadows */
     ngx_uint_t                      shadowed;   /* splits */

@@ -145,7 +145,7 @@ ngx_http_strangler_ramp_look(ngx_http_strangler_split_t *split,
     ngx_http_strangler_ramp_tell(split, verdict, &why);
 
     if (verdict != ngx_http_strangler_wait_on
-        && ngx_http_strangler_step_start(split, verdict, &why) != NGX_OK)
+        && ngx_http_strangler_step_start(split, verdict, &why) == NGX_ERROR)
     {
         p->retry = ngx_current_msec + NGX_HTTP_STRANGLER_STEP_RETRY;
     }

@@ -44,12 +44,13 @@ static void ngx_http_strangler_step_done(ngx_event_t *ev);
 #endif
 
 
-/* NGX_OK when it is made or under way */
+/* NGX_OK when it is made or under way, NGX_AGAIN when another change is */
 
 ngx_int_t
 ngx_http_strangler_step_start(ngx_http_strangler_split_t *split,
     ngx_uint_t verdict, ngx_http_strangler_why_t *why)
 {
+    ngx_int_t                  rc;
     ngx_pool_t                *pool;
     ngx_http_strangler_job_t  *job;
 
@@ -69,14 +70,16 @@ ngx_http_strangler_step_start(ngx_http_strangler_split_t *split,
     job->dir = NGX_INVALID_FILE;
     job->written = NGX_OK;
 
-    if (ngx_http_strangler_step_prepare(job, verdict, why) != NGX_OK) {
+    rc = ngx_http_strangler_step_prepare(job, verdict, why);
+
+    if (rc != NGX_OK) {
 
         if (job->dir != NGX_INVALID_FILE) {
             ngx_http_strangler_unlock(job->dir, ngx_cycle->log);
         }
 
         ngx_destroy_pool(pool);
-        return NGX_ERROR;
+        return rc;
     }
 
     split->stepping = 1;
@@ -96,17 +99,17 @@ static ngx_int_t
 ngx_http_strangler_step_prepare(ngx_http_strangler_job_t *job,
     ngx_uint_t verdict, ngx_http_strangler_why_t *why)
 {
+    ngx_int_t                    rc;
     ngx_http_strangler_split_t  *split;
 
     split = job->split;
 
     if (split->state_file.len) {
+        rc = ngx_http_strangler_lock(split, &job->dir, ngx_cycle->log);
 
-        if (ngx_http_strangler_lock(split, &job->dir, ngx_cycle->log)
-            != NGX_OK)
-        {
+        if (rc != NGX_OK) {
             job->dir = NGX_INVALID_FILE;
-            return NGX_ERROR;
+            return rc;
         }
 
         ngx_http_strangler_sync(split, ngx_cycle->log);
@@ -115,7 +118,7 @@ ngx_http_strangler_step_prepare(ngx_http_strangler_job_t *job,
     job->word = ngx_http_strangler_snapshot(split->sh, &job->table);
 
     if (job->word != split->local->word) {
-        return NGX_ERROR;
+        return NGX_AGAIN;
     }
 
     ngx_http_strangler_step_table(job, verdict, why);
@@ -266,8 +269,23 @@ ngx_http_strangler_step_task(void *data, ngx_log_t *log)
 static void
 ngx_http_strangler_step_done(ngx_event_t *ev)
 {
-    if (ngx_http_strangler_task_done(ev) == NGX_OK) {
-        ngx_http_strangler_step_end(ev->data);
+    ngx_http_strangler_job_t *job = ev->data;
+
+    ngx_http_strangler_main_conf_t  *mcf;
+
+    if (ngx_http_strangler_task_done(ev) != NGX_OK) {
+        return;
+    }
+
+    mcf = job->split->main;
+
+    ngx_http_strangler_step_end(job);
+
+    /* the directory is free for a ramp of another split */
+
+    if (!ngx_exiting && !ngx_terminate) {
+        mcf->stepped = 1;
+        ngx_post_event(&mcf->tick, &ngx_posted_events);
     }
 }
 

@@ -85,11 +85,16 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
             ngx_http_strangler_effect(split[i]);
         }
 
-        if (mine) {
+        if (mine || mcf->stepped) {
             ngx_http_strangler_ramp_tick(split[i]);
+        }
+
+        if (mine) {
             ngx_http_strangler_ledger_tick(split[i]);
         }
     }
+
+    mcf->stepped = 0;
 
     ngx_add_timer(ev, NGX_HTTP_STRANGLER_TICK);
 }
