@@ -55,11 +55,11 @@ EOT
         finds => [ qw(two-contents lost-update) ],
         edits => [
             [ 'shared/fig_store_sqlite_op.c',
-                'OP_KEYS " WHERE id = ?1 AND ver = ?11"',
-                'OP_KEYS " WHERE id = ?1 AND ?11 = ?11"' ],
+                'OP_KEYS " WHERE id = ?1 AND ver = ?13"',
+                'OP_KEYS " WHERE id = ?1 AND ?13 = ?13"' ],
             [ 'shared/fig_store_sqlite_op.c',
-                '" WHERE id = ?1 AND ver = ?11" OP_KEPT',
-                '" WHERE id = ?1 AND ?11 = ?11" OP_KEPT' ] ],
+                '" WHERE id = ?1 AND ver = ?13" OP_KEPT',
+                '" WHERE id = ?1 AND ?13 = ?13" OP_KEPT' ] ],
     },
 
     'apply-without-version' => {
