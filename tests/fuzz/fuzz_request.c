@@ -6,8 +6,8 @@
 
 /*
  * A request as the gateway hands it over, after the wire: a line each for
- * method, path, query, content type, If-Match, If-None-Match and traceparent,
- * and the body.  Whatever is in them, the answer is well formed.
+ * method, path, query, content type, If-Match, If-None-Match, traceparent and
+ * Idempotency-Key, and the body.  Whatever is in them, the answer is well formed.
  */
 
 
@@ -20,7 +20,7 @@
 
 
 #define LIMIT    (16 * 1024 * 1024)
-#define PARAMS   4
+#define PARAMS   5
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,6 +31,7 @@ static fig_str_t line(fig_str_t *rest);
 static void query(const fig_request_t *r, const char *name);
 static void condition(const fig_request_t *r);
 static void trace(const fig_request_t *r);
+static void once(const fig_request_t *r);
 static void answer(fig_request_t *r);
 static void headers(fig_str_t lines);
 static void handler(fig_request_t *r, fig_response_t *response);
@@ -62,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     static const char *const  names[PARAMS] = {
         "CONTENT_TYPE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH",
-        "HTTP_TRACEPARENT"
+        "HTTP_TRACEPARENT", "HTTP_IDEMPOTENCY_KEY"
     };
 
     if (router == NULL) {
@@ -94,6 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     query(&r, "a");
     condition(&r);
     trace(&r);
+    once(&r);
     answer(&r);
 
     fig_arena_reset(arena);
@@ -200,6 +202,57 @@ trace(const fig_request_t *r)
     parent = fig_trace_parent(r);
 
     expect(parent.data == NULL || fig_utf8_valid(parent));
+}
+
+
+/* written as the standard has it, it is the same key */
+
+static void
+once(const fig_request_t *r)
+{
+    size_t          i;
+    fig_buf_t       out;
+    fig_str_t       key, again;
+    fig_param_t     param;
+    fig_status_t    rc;
+    fig_request_t   other;
+    fig_response_t  response;
+
+    fig_response_init(&response);
+    fig_buf_init(&out, LIMIT);
+    rc = fig_once_read(r, &response, &key);
+
+    expect(rc == FIG_INVALID ? response.status == 400
+                             : rc == FIG_OK && response.status == 200);
+
+    if (rc == FIG_OK && key.data != NULL) {
+        expect(key.len != 0 && key.len <= 255);
+        fig_buf_puts(&out, "\"");
+
+        for (i = 0; i < key.len; i++) {
+            expect(key.data[i] >= ' ' && key.data[i] <= '~');
+
+            if (key.data[i] == '"' || key.data[i] == '\\') {
+                fig_buf_puts(&out, "\\");
+            }
+
+            fig_buf_append(&out, key.data + i, 1);
+        }
+
+        fig_buf_puts(&out, "\"");
+
+        param.name = FIG_STR("HTTP_IDEMPOTENCY_KEY");
+        param.value = fig_buf_view(&out);
+        other = *r;
+        other.params = &param;
+        other.nparams = 1;
+
+        expect(fig_once_read(&other, &response, &again) == FIG_OK);
+        expect(fig_str_eq(key, again));
+    }
+
+    fig_buf_clear(&out);
+    fig_response_clear(&response);
 }
 
 
