@@ -126,8 +126,14 @@ is_deeply([ map { $_->{productId} } @{ask('GET', '?sku=SKU-b')->{json}} ],
     [ 'b' ], 'a filter');
 is(ask('DELETE', '/b')->{status}, 200, 'one is deleted');
 is(ask('GET', '/b')->{status}, 404, 'and gone');
-is(ask('POST', '', json => product(sku => 'SKU-b'))->{status}, 201,
-    'what it had is free');
+
+my @once = (json => product(sku => 'SKU-b'),
+    headers => [ 'Idempotency-Key' => '"k"' ]);
+my ($first, $again) = map { ask('POST', '', @once) } 1, 2;
+
+is($first->{status}, 201, 'what it had is free');
+is("$again->{status} $again->{body}", "201 $first->{body}",
+    'the same with its key is the same product');
 
 $r = ask('PATCH', '');
 is($r->{status}, 405, 'a method that is not in the table');

@@ -245,21 +245,34 @@ START_TEST(test_socket_in_use)
 END_TEST
 
 
-START_TEST(test_start_fails)
+static void
+does_not_start(const char *greeting, const char *why)
 {
     tiny_t             process;
-    const char *const  args[] = {
-        tiny_listen, tiny_store, "--greeting=none", NULL
-    };
+    const char *const  args[] = { tiny_listen, tiny_store, greeting, NULL };
 
     tiny_setup();
     tiny_run(&process, args);
     ck_assert_int_eq(tiny_result(&process), 1);
-    ck_assert(tiny_said(&process, "there is no greeting"));
+    ck_assert(tiny_said(&process, why));
     ck_assert(!tiny_said(&process, "goodbye"));
     ck_assert_int_eq(access(tiny_place.path, F_OK), -1);
     tiny_close(&process);
     tiny_teardown();
+}
+
+
+START_TEST(test_start_fails)
+{
+    does_not_start("--greeting=none", "there is no greeting");
+}
+END_TEST
+
+
+START_TEST(test_resource_without_once)
+{
+    does_not_start("--greeting=resource", "collection \\\"things\\\" has no "
+                   "unique key FIG_STORE_ONCE");
 }
 END_TEST
 
@@ -277,7 +290,8 @@ main(void)
         test_stop_timeout,
         test_other_signals,
         test_socket_in_use,
-        test_start_fails
+        test_start_fails,
+        test_resource_without_once
     };
 
     return unit_run("fig_app", tests, UNIT_COUNT(tests));

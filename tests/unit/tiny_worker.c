@@ -40,6 +40,22 @@ char           tiny_database[112];
 const char    *tiny_not_well;
 
 
+static const fig_collection_t  things = {
+    "things", { NULL, NULL, NULL }, { false, false, false }
+};
+
+static const fig_collection_t *const  all[] = { &things, NULL };
+
+static const fig_topic_t  topic = {
+    .stream = { "THINGS", "things.>" },
+    .name = "things",
+    .id_name = "id",
+    .collection = &things
+};
+
+static fig_resource_t  resource = { .topic = &topic, .path = "/things" };
+
+
 static const char *
 check_mood(void *data)
 {
@@ -58,6 +74,10 @@ begin(fig_app_t *app, void *data)
     if (strcmp(conf->greeting, "none") == 0) {
         fig_log_error("there is no greeting");
         return FIG_ERROR;
+    }
+
+    if (strcmp(conf->greeting, "resource") == 0) {
+        return fig_app_resource(app, &resource);
     }
 
     ck_assert_ptr_nonnull(fig_app_store(app));
@@ -112,12 +132,6 @@ static const fig_route_t  routes[] = {
     { "GET", "/stuck", get_stuck, 0 },
     { NULL, NULL, NULL, 0 }
 };
-
-static const fig_collection_t  things = {
-    "things", { NULL, NULL, NULL }, { false, false, false }
-};
-
-static const fig_collection_t *const  all[] = { &things, NULL };
 
 static const fig_setting_t  settings[] = {
     { "greeting", NULL, FIG_CONFIG_STRING, offsetof(tiny_conf_t, greeting),
