@@ -60,9 +60,11 @@ ngx_http_strangler_judge_mismatch(ngx_http_strangler_pair_t *pair,
     base_before.x = 0;
     base_before.n = arm_before.n;
 
-    more = ngx_http_strangler_evidence(&arm, &base, &arm_before, &base_before,
-                                       margin);
-    w->mismatch += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    if (pair->block) {
+        more = ngx_http_strangler_evidence(&arm, &base, &arm_before,
+                                           &base_before, margin);
+        w->mismatch += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    }
 
     n = arm_before.n + arm.n;
     a = n ? (arm_before.x + arm.x) / n : 0;

@@ -20,6 +20,7 @@
 
 #define NGX_HTTP_STRANGLER_ALPHA  0.01
 #define NGX_HTTP_STRANGLER_HELD   10000     /* its number is another's now */
+#define NGX_HTTP_STRANGLER_ALONE  10000     /* the baseline is not asked */
 
 
 static ngx_int_t ngx_http_strangler_hold(ngx_http_strangler_progress_t *p);
@@ -33,9 +34,11 @@ static void ngx_http_strangler_counters(ngx_http_strangler_split_t *split,
     ngx_atomic_uint_t *bound);
 static ngx_uint_t ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
     ngx_http_strangler_ramp_t *ramp, ngx_http_strangler_why_t *why);
+static ngx_uint_t ngx_http_strangler_is_block(
+    ngx_http_strangler_split_t *split);
 static ngx_uint_t ngx_http_strangler_judge_arm(
     ngx_http_strangler_split_t *split, ngx_http_strangler_ramp_t *ramp,
-    ngx_uint_t arm, ngx_http_strangler_why_t *why);
+    ngx_uint_t arm, ngx_uint_t block, ngx_http_strangler_why_t *why);
 static ngx_uint_t ngx_http_strangler_judge_errors(
     ngx_http_strangler_pair_t *pair, ngx_http_strangler_why_t *why);
 static ngx_uint_t ngx_http_strangler_judge_latency(
@@ -173,12 +176,12 @@ ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
     for (i = 0; i < split->narms; i++) {
         w = split->sh->watch[split->arm[i].id];
 
-        ngx_http_strangler_counters(split, i, &w->seen, w->seen_bound);
-        ngx_http_strangler_compared(split, i, &w->seen_diff);
-
-        w->step = w->seen;
+        ngx_http_strangler_tries(split, i, &w->step);
 
         if (first) {
+            ngx_http_strangler_counters(split, i, &w->seen, w->seen_bound);
+            ngx_http_strangler_compared(split, i, &w->seen_diff);
+
             w->start = w->seen;
             w->start_diff = w->seen_diff;
             w->errors = 0;
@@ -187,6 +190,10 @@ ngx_http_strangler_ramp_new(ngx_http_strangler_split_t *split,
 
             ngx_memcpy(w->start_bound, w->seen_bound, sizeof(w->seen_bound));
         }
+    }
+
+    if (first) {
+        p->looked = ngx_current_msec;
     }
 
     /* steps follow each other without the delay of the tick */
@@ -226,9 +233,10 @@ static ngx_uint_t
 ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
     ngx_http_strangler_ramp_t *ramp, ngx_http_strangler_why_t *why)
 {
-    ngx_uint_t                   i, id, verdict, worst;
+    ngx_uint_t                   i, id, block, verdict, worst;
     ngx_http_strangler_watch_t  *w;
 
+    block = ngx_http_strangler_is_block(split);
     worst = ngx_http_strangler_advance;
 
     for (i = 0; i < split->narms; i++) {
@@ -238,7 +246,7 @@ ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
             continue;
         }
 
-        verdict = ngx_http_strangler_judge_arm(split, ramp, i, why);
+        verdict = ngx_http_strangler_judge_arm(split, ramp, i, block, why);
 
         if (verdict == ngx_http_strangler_roll_back) {
             return verdict;
@@ -246,6 +254,12 @@ ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
 
         worst = ngx_max(worst, verdict);
     }
+
+    if (!block) {
+        return worst;
+    }
+
+    split->sh->progress.looked = ngx_current_msec;
 
     for (i = 0; i < split->narms; i++) {
         w = split->sh->watch[split->arm[i].id];
@@ -257,9 +271,32 @@ ngx_http_strangler_judge(ngx_http_strangler_split_t *split,
 }
 
 
+/*
+ * What the arm does while the baseline is not asked says nothing, since both
+ * may have become worse; it goes into one block with the baseline's next tries.
+ * A baseline that nobody asks any more is taken to be what it was.
+ */
+
+static ngx_uint_t
+ngx_http_strangler_is_block(ngx_http_strangler_split_t *split)
+{
+    ngx_http_strangler_watch_t  *w;
+    ngx_http_strangler_tries_t   now;
+
+    w = split->sh->watch[split->arm[split->baseline].id];
+
+    ngx_http_strangler_tries(split, split->baseline, &now);
+
+    return now.good != w->seen.good || now.failed != w->seen.failed
+           || split->local->weights.weight[split->baseline] == 0
+           || ngx_current_msec - split->sh->progress.looked
+              >= NGX_HTTP_STRANGLER_ALONE;
+}
+
+
 static ngx_uint_t
 ngx_http_strangler_judge_arm(ngx_http_strangler_split_t *split,
-    ngx_http_strangler_ramp_t *ramp, ngx_uint_t arm,
+    ngx_http_strangler_ramp_t *ramp, ngx_uint_t arm, ngx_uint_t block,
     ngx_http_strangler_why_t *why)
 {
     ngx_uint_t                   n, worst;
@@ -277,6 +314,7 @@ ngx_http_strangler_judge_arm(ngx_http_strangler_split_t *split,
     pair.ramp = ramp;
     pair.name = &split->arm[arm].name;
     pair.arms = split->narms;
+    pair.block = block;
     pair.arm = w;
     pair.base = split->sh->watch[split->arm[split->baseline].id];
 
@@ -341,9 +379,11 @@ ngx_http_strangler_judge_errors(ngx_http_strangler_pair_t *pair,
     base_before.x = bt->failed - pair->base->start.failed;
     base_before.n = bt->good - pair->base->start.good + base_before.x;
 
-    more = ngx_http_strangler_evidence(&arm, &base, &arm_before, &base_before,
-                                       margin);
-    pair->arm->errors += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    if (pair->block) {
+        more = ngx_http_strangler_evidence(&arm, &base, &arm_before,
+                                           &base_before, margin);
+        pair->arm->errors += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    }
 
     a = (arm_before.x + arm.x) / fmax(arm_before.n + arm.n, 1);
     b = (base_before.x + base.x) / fmax(base_before.n + base.n, 1);
@@ -420,9 +460,11 @@ ngx_http_strangler_judge_latency(ngx_http_strangler_pair_t *pair,
     base_before.x = ngx_http_strangler_above(b->seen_bound, b->start_bound,
                                              bound + 1);
 
-    more = ngx_http_strangler_evidence(&arm, &base, &arm_before, &base_before,
-                                       0);
-    a->latency += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    if (pair->block) {
+        more = ngx_http_strangler_evidence(&arm, &base, &arm_before,
+                                           &base_before, 0);
+        a->latency += (int64_t) (more * NGX_HTTP_STRANGLER_UNIT);
+    }
 
     qa = ngx_http_strangler_quantile(pair->arm_bound, a->start_bound, q, &na);
     qb = ngx_http_strangler_quantile(pair->base_bound, b->start_bound, q, &n);

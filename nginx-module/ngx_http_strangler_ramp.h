@@ -39,6 +39,7 @@ typedef struct {
     ngx_http_strangler_ramp_t       *ramp;
     ngx_str_t                       *name;
     ngx_uint_t                       arms;
+    ngx_uint_t                       block;     /* is to be judged */
     ngx_http_strangler_watch_t      *arm;
     ngx_http_strangler_watch_t      *base;
     ngx_http_strangler_tries_t       arm_now;

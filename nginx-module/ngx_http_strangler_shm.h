@@ -304,6 +304,7 @@ typedef struct {
     ngx_atomic_uint_t               id;
     ngx_atomic_uint_t               generation;
     ngx_atomic_uint_t               due;        /* ms, monotonic */
+    ngx_atomic_uint_t               looked;     /* the last time, ms */
 
     /* locked */
     ngx_atomic_uint_t               judged;     /* generation */

@@ -9,7 +9,7 @@
 
 /* changes with the layout of anything in shared memory */
 
-#define NGX_HTTP_STRANGLER_MAGIC  0x4669637573000b
+#define NGX_HTTP_STRANGLER_MAGIC  0x4669637573000c
 
 
 static ngx_int_t ngx_http_strangler_init_segment(

@@ -309,6 +309,35 @@ is($users->configured, 'v1=50 v2=50', 'exactly');
 is($users->ask('GET', '/history?verify=1')->{json}{verified}, 1, 'history: whole');
 
 
+# both get worse while the baseline is hardly asked: the arm is not to blame
+
+$users->weights(v1 => 50, v2 => 50) if $users->configured ne 'v1=50 v2=50';
+$r = ramp($users, 100, step => 10, every => 600,
+    guards => { max_error_ratio => 0.01, min_requests => 1 });
+
+sub both {
+    my ($seconds, $one, $two) = @_;
+
+    my $end = time + $seconds;
+
+    while (time < $end) {
+        my $next = time + 1;
+
+        get($port, '/users', 'X-Ficus-Arm' => 'v1', Do => "status=$one");
+        while (time < $next) {
+            get($port, '/users', 'X-Ficus-Arm' => 'v2', Do => "status=$two");
+            sleep 0.005;
+        }
+    }
+}
+
+for (1 .. 100) { get($port, '/users', 'X-Ficus-Arm' => $_) for qw(v1 v2) }
+both(4, 500, 500);
+is(now($users)->{state}, 'running', 'both are worse: goes on');
+both(3, 200, 500);
+ok(is_state($users, 'rolled-back', 5), 'the arm alone: rolled back');
+
+
 # another configuration ends it
 
 ramp($users, 100, step => 5, every => 60);
