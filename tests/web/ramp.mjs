@@ -145,6 +145,7 @@ await page.route('**/api/v1/splits', async (route) => {
 
     users.ramp.state = 'rolled-back';
     users.changed_by = seen.changed_by;
+    users.reason = 'operator';
     Object.assign(users.arms[1], { state: 'half-open',
         configured: seen.configured });
     await route.fulfill({ response, json: [users] });
@@ -155,6 +156,7 @@ seen.configured = 0;
 await shows('.shares .title', /The ramp was rolled back/, 'news');
 seen.changed_by = 'ann';
 await shows('.shares .title', /All arms answer well/, 'no longer');
+await shows('.shares', /by ann \(generation/, 'no reason is none');
 await page.unroute('**/api/v1/splits');
 
 await stop();

@@ -82,11 +82,16 @@ function seenBar(split) {
 }
 
 
+// Why, unless nobody has said so.
+
 function lastChange(split) {
+    const { changed_by: by, reason } = split;
+    const why = reason === by || reason === 'operator' ? '' : `: ${reason}`;
+
     return el('p', { class: 'small' }, 'Set ',
         el('time', { datetime: split.changed_at,
             title: when(split.changed_at) }, ago(split.changed_at)),
-        ' by ', el('b', {}, split.changed_by), `: ${split.reason}`,
+        ' by ', el('b', {}, by), why,
         el('span', { class: 'generation' },
             ` (generation ${split.generation})`));
 }
