@@ -7,7 +7,8 @@
 /*
  * A request as the gateway hands it over, after the wire: a line each for
  * method, path, query, content type, If-Match, If-None-Match, traceparent and
- * Idempotency-Key, and the body.  Whatever is in them, the answer is well formed.
+ * Idempotency-Key, and the body.  Whatever is in them, the answer is well
+ * formed.
  */
 
 
