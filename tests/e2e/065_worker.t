@@ -51,6 +51,11 @@ http {
 
         $server
 
+        location = /workers/ {
+            default_type application/json;
+            return 200 '["products","stats"]';
+        }
+
         location /workers/products/ {
             rewrite ^/workers/products(/.+)\$ \$1 break;
             fastcgi_pass products;
@@ -243,19 +248,28 @@ my $letter = $r->{json}[0]{id};
 
 sub ficusctl {
     my ($status, $out, $err) = $t->capture("$build/ficusctl",
-        '--url=http://127.0.0.1:' . $t->port(0), '--worker=stats', @_);
+        '--url=http://127.0.0.1:' . $t->port(0), @_);
 
     return "$status: $out$err";
 }
 
-like(ficusctl(qw(dlq list --source=orders)), qr/^0: .*\Q$letter\E/s,
+sub of_stats { return ficusctl('--worker=stats', @_) }
+
+like(of_stats(qw(dlq list --source=orders)), qr/^0: .*\Q$letter\E/s,
     'ficusctl lists them');
-unlike(ficusctl(qw(dlq list)), qr/\Q$letter\E/, 'those of the first, too');
-like(ficusctl(qw(sync check --source=orders)), qr/^0: orders  in step/,
+unlike(of_stats(qw(dlq list)), qr/\Q$letter\E/, 'those of the first, too');
+like(of_stats(qw(sync check --source=orders)), qr/^0: stats, of orders  in step/,
     'and compares what it is told');
-like(ficusctl(qw(sync check)), qr/^0: products  in step/, 'else the first');
-like(ficusctl(qw(sync check --source=users)), qr/^1: .*source/s,
+like(of_stats(qw(sync check)), qr/^0: stats, of products  in step/, 'else the first');
+like(of_stats(qw(sync check --source=users)), qr/^1: .*source/s,
     'and nothing else');
+
+like(ficusctl(qw(sync check)), qr/\A0: stats, of products  in step.*
+stats, of orders  in step.*\n\z/, 'nobody is named: all that is followed');
+like(ficusctl(qw(sync check --source=orders)), qr/\A0: stats, of orders .*\n\z/,
+    'one source, of whoever follows it');
+is(ficusctl(qw(sync check --source=users)),
+    "1: ficusctl: no worker follows users\n", 'which nobody has to');
 
 is(get($t->port(0), "/workers/stats/dlq/$letter")->{status}, 404,
     'one is not in the other');

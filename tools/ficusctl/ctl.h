@@ -67,6 +67,7 @@ typedef struct {
     const char  *if_match;
     const char  *reason;
     const char  *worker;        /* of dlq and sync */
+    bool         named;         /* somebody has said so */
     bool         json;
 
     const char  *extra[CTL_EXTRAS];         /* NULL: not given */
@@ -259,6 +260,9 @@ int64_t ctl_get_int(json_object *object, const char *name);
 bool ctl_get_bool(json_object *object, const char *name);
 json_object *ctl_get_array(json_object *object, const char *name);
 size_t ctl_length(json_object *json);
+
+/* one of an array of names of workers or sources, "" if it is none */
+const char *ctl_name(json_object *names, size_t i);
 
 void ctl_show_splits(const ctl_options_t *options, json_object *json);
 void ctl_show_split(const ctl_options_t *options, json_object *split);

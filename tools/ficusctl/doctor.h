@@ -46,9 +46,6 @@ void ctl_doctor_follower(ctl_doctor_t *doctor, const char *name);
 void ctl_doctor_data(ctl_doctor_t *doctor);
 
 
-/* one of an array of names, "" if it is none */
-const char *ctl_doctor_name(json_object *names, size_t i);
-
 /*
  * The checks of a /readyz that are not "ok", as "name: what", for the caller
  * to free; NULL if all are, or no memory is left.

@@ -47,7 +47,7 @@ ctl_doctor_follower(ctl_doctor_t *doctor, const char *name)
 
     } else {
         for (i = 0; i < json_object_array_length(sources); i++) {
-            ctl_doctor_source(doctor, name, ctl_doctor_name(sources, i));
+            ctl_doctor_source(doctor, name, ctl_name(sources, i));
         }
     }
 

@@ -30,7 +30,7 @@ ctl_doctor_workers(ctl_doctor_t *doctor)
         ? json_object_array_length(answer.json) : 0;
 
     for (i = 0; i < n; i++) {
-        ctl_doctor_worker(doctor, ctl_doctor_name(answer.json, i));
+        ctl_doctor_worker(doctor, ctl_name(answer.json, i));
     }
 
     if (answer.status != 200 && answer.status != 404) {
@@ -39,17 +39,6 @@ ctl_doctor_workers(ctl_doctor_t *doctor)
     }
 
     ctl_answer_clear(&answer);
-}
-
-
-const char *
-ctl_doctor_name(json_object *names, size_t i)
-{
-    const char  *name;
-
-    name = json_object_get_string(json_object_array_get_idx(names, i));
-
-    return name != NULL ? name : "";
 }
 
 

@@ -205,7 +205,7 @@ ctl_help(void)
          "  --token-file=FILE  the token that changes may need\n"
          "  --if-match=N       change only if the generation is still N\n"
          "  --reason=TEXT      why, for the history\n"
-         "  --worker=NAME      of dlq and sync; default orders\n"
+         "  --worker=NAME      of dlq, default orders, and sync, default all\n"
          "  --help, --version\n");
 
     for (i = 0; i < CTL_EXTRAS; i++) {

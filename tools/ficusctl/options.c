@@ -90,6 +90,7 @@ ctl_options(ctl_options_t *options, int argc, char **argv)
 
         case 'w':
             options->worker = optarg;
+            options->named = true;
             break;
 
         case 'h':

@@ -15,6 +15,10 @@
 #define CTL_SYNC_LOOK  300000
 
 
+static int ctl_sync_all(const ctl_options_t *options, bool repair);
+static int ctl_sync_worker(const ctl_options_t *options, const char *name,
+    bool repair, size_t *done);
+static int ctl_sync_one(const ctl_options_t *options, bool repair);
 static int ctl_sync_wait(const ctl_options_t *options, ctl_answer_t *answer);
 static int ctl_sync_result(json_object *json);
 static void ctl_show_sync(const ctl_options_t *options, json_object *json);
@@ -28,10 +32,7 @@ static void ctl_show_version(json_object *row, const char *name);
 int
 ctl_sync(const ctl_options_t *options, int argc, char **argv)
 {
-    int           rc, result;
-    bool          repair;
-    json_object  *body;
-    ctl_answer_t  answer;
+    bool  repair;
 
     repair = strcmp(argv[0], "repair") == 0;
 
@@ -39,6 +40,104 @@ ctl_sync(const ctl_options_t *options, int argc, char **argv)
         fputs("usage: ficusctl sync check|repair\n", stderr);
         return CTL_USAGE;
     }
+
+    return options->named ? ctl_sync_one(options, repair)
+                          : ctl_sync_all(options, repair);
+}
+
+
+/* the gateway may be older than what tells its workers */
+
+static int
+ctl_sync_all(const ctl_options_t *options, bool repair)
+{
+    int           rc, worst;
+    size_t        i, done;
+    ctl_answer_t  answer;
+
+    (void) ctl_call(options, "GET", ctl_path("/workers/"), NULL, true,
+                    &answer);
+
+    if (answer.status != 200
+        || !json_object_is_type(answer.json, json_type_array))
+    {
+        ctl_answer_clear(&answer);
+        return ctl_sync_one(options, repair);
+    }
+
+    done = 0;
+    worst = CTL_OK;
+
+    for (i = 0; i < ctl_length(answer.json); i++) {
+        rc = ctl_sync_worker(options, ctl_name(answer.json, i), repair, &done);
+        worst = rc > worst ? rc : worst;
+    }
+
+    ctl_answer_clear(&answer);
+
+    if (worst == CTL_OK && done == 0) {
+        ctl_error("no worker follows %s", ctl_source(options)[0] != '\0'
+                                          ? ctl_source(options) : "another");
+        return CTL_REFUSED;
+    }
+
+    return worst;
+}
+
+
+/* all that it follows, or --source */
+
+static int
+ctl_sync_worker(const ctl_options_t *options, const char *name, bool repair,
+    size_t *done)
+{
+    int             rc, worst;
+    size_t          i;
+    const char     *source;
+    json_object    *sources;
+    ctl_answer_t    answer;
+    ctl_options_t   one;
+
+    (void) ctl_call(options, "GET", ctl_path("/workers/%s/sync", name), NULL,
+                    true, &answer);
+    sources = ctl_get_array(answer.json, "sources");
+    worst = CTL_OK;
+
+    if (answer.status != 404 && (answer.status != 200 || sources == NULL)) {
+        ctl_error("%s does not answer, %ld", name, answer.status);
+        worst = CTL_REFUSED;
+    }
+
+    one = *options;
+    one.worker = name;
+
+    for (i = 0; sources != NULL && i < ctl_length(sources); i++) {
+        source = ctl_name(sources, i);
+
+        if (ctl_source(options)[0] != '\0'
+            && strcmp(ctl_source(options), source) != 0)
+        {
+            continue;
+        }
+
+        one.extra[CTL_OPT_SOURCE] = source;
+        rc = ctl_sync_one(&one, repair);
+        worst = rc > worst ? rc : worst;
+        (*done)++;
+    }
+
+    ctl_answer_clear(&answer);
+
+    return worst;
+}
+
+
+static int
+ctl_sync_one(const ctl_options_t *options, bool repair)
+{
+    int           rc, result;
+    json_object  *body;
+    ctl_answer_t  answer;
 
     body = json_object_new_object();
     (void) json_object_object_add(body, "repair",
@@ -119,8 +218,9 @@ ctl_show_sync(const ctl_options_t *options, json_object *json)
 
     result = ctl_get_text(last, "result");
 
-    printf("%s%s%s  %s, %lld documents in %.2f s (%s)\n",
-           ctl_color(options, CTL_BOLD), ctl_get_text(json, "source"),
+    printf("%s%s, of %s%s  %s, %lld documents in %.2f s (%s)\n",
+           ctl_color(options, CTL_BOLD), options->worker,
+           ctl_get_text(json, "source"),
            ctl_color(options, CTL_PLAIN),
            strcmp(result, "level") == 0 ? "in step" : result,
            (long long) ctl_get_int(last, "documents"),

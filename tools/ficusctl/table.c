@@ -5,6 +5,7 @@
 
 
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl.h"
 
@@ -143,4 +144,17 @@ ctl_length(json_object *json)
 {
     return json_object_is_type(json, json_type_array)
            ? json_object_array_length(json) : 0;
+}
+
+
+const char *
+ctl_name(json_object *names, size_t i)
+{
+    const char                *name;
+    static const char *const   letters = "abcdefghijklmnopqrstuvwxyz"
+                                         "0123456789-_";
+
+    name = json_object_get_string(json_object_array_get_idx(names, i));
+
+    return name != NULL && name[strspn(name, letters)] == '\0' ? name : "";
 }
