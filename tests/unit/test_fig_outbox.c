@@ -11,7 +11,6 @@
 #include "fig_metrics.h"
 #include "unit.h"
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,60 +376,6 @@ START_TEST(found_is_looked_at)
 END_TEST
 
 
-/* in a document's own row: nobody can have so much memory for it */
-
-static void
-damage(const char *id)
-{
-    char      sql[256], path[4200];
-    sqlite3  *db;
-
-    (void) snprintf(path, sizeof(path), "%s/users.db", broker.dir);
-    (void) snprintf(sql, sizeof(sql), "UPDATE users SET body = "
-                    "zeroblob(80000000) WHERE id = '%s'", id);
-
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_busy_timeout(db, 5000), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
-
-/* nobody waits for a document that can't be read */
-
-START_TEST(one_that_is_damaged)
-{
-    char  *log, *at;
-
-    begin(NULL, true);
-    fig_outbox_close(outbox, 0);
-    put_marked(2, 1);
-    put_marked(3, 1);
-    damage("u2");
-
-    unit_capture(STDERR_FILENO);
-    ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, NULL, NULL,
-                                     &outbox), FIG_OK);
-    put_marked(4, 1);
-    within(5000U, events_pending(store, &events_users) == 1);
-    broker_sleep(1500);
-    log = unit_captured();
-
-    ck_assert_uint_eq(events_read(bus, 5, last), 2);
-    ck_assert_uint_eq(last[2], 0);
-    at = strstr(log, "users \"u2\" can't be read and is not published");
-    ck_assert_ptr_nonnull(at);
-    ck_assert_ptr_null(strstr(at + 20, "can't be read"));
-
-    events_write(outbox, 2, 2);
-    within(5000U, events_pending(store, &events_users) == 0);
-
-    free(log);
-    end();
-}
-END_TEST
-
-
 START_TEST(two_on_one_store)
 {
     unsigned       i;
@@ -632,8 +577,8 @@ main(void)
         publishes_and_settles, conflicts_are_not_published, states_coalesce,
         server_comes_later, kill_while_publishing, frozen_server,
         stream_deleted, server_wiped, marks_of_the_dead, found_is_looked_at,
-        one_that_is_damaged, two_on_one_store, too_large,
-        too_large_for_a_while, close_publishes, close_without_server
+        two_on_one_store, too_large, too_large_for_a_while, close_publishes,
+        close_without_server
     };
 
     if (!broker_there()) {
