@@ -31,9 +31,14 @@ struct fig_dead_s {
     const fig_collection_t  *collection;
     uint64_t                 most;       /* 0: any number */
     _Atomic(uint64_t)        n;
+    pthread_mutex_t          mutex;      /* of who writes and counts */
+    bool                     unsure;     /* n, since an answer was lost */
 };
 
 
+static fig_status_t fig_dead_recount(fig_dead_t *dead);
+static void fig_dead_tally_locked(fig_dead_t *dead, fig_status_t status,
+    uint64_t more, uint64_t fewer);
 static fig_status_t fig_dead_known(fig_dead_t *dead, fig_str_t id);
 static fig_status_t fig_dead_put(fig_dead_t *dead,
     const fig_dead_letter_t *letter, uint64_t expect);
@@ -53,26 +58,48 @@ fig_status_t
 fig_dead_open(fig_store_t *store, const fig_collection_t *collection,
     uint64_t most, fig_dead_t **dead)
 {
-    uint64_t      n;
-    fig_dead_t   *self;
-    fig_page_t    page;
-    fig_query_t   query;
-    fig_arena_t  *arena;
-    fig_status_t  rc;
+    fig_dead_t    *self;
+    fig_status_t   rc;
 
     *dead = NULL;
     self = calloc(1, sizeof(fig_dead_t));
-    arena = fig_arena_create(FIG_DEAD_BLOCK, FIG_DEAD_ARENA);
 
-    if (self == NULL || arena == NULL) {
-        fig_arena_destroy(arena);
-        free(self);
+    if (self == NULL) {
         return FIG_ERROR;
     }
 
     self->store = store;
     self->collection = collection;
     self->most = most;
+    (void) pthread_mutex_init(&self->mutex, NULL);
+
+    rc = fig_dead_recount(self);
+
+    if (rc != FIG_OK) {
+        fig_dead_close(self);
+        return rc == FIG_NOMEM ? FIG_ERROR : rc;
+    }
+
+    *dead = self;
+
+    return FIG_OK;
+}
+
+
+static fig_status_t
+fig_dead_recount(fig_dead_t *dead)
+{
+    uint64_t      n;
+    fig_page_t    page;
+    fig_query_t   query;
+    fig_arena_t  *arena;
+    fig_status_t  rc;
+
+    arena = fig_arena_create(FIG_DEAD_BLOCK, FIG_DEAD_ARENA);
+
+    if (arena == NULL) {
+        return FIG_NOMEM;
+    }
 
     n = 0;
     memset(&query, 0, sizeof(fig_query_t));
@@ -80,7 +107,8 @@ fig_dead_open(fig_store_t *store, const fig_collection_t *collection,
     query.brief = true;
 
     do {
-        rc = fig_store_list(store, collection, &query, arena, &page);
+        rc = fig_store_list(dead->store, dead->collection, &query, arena,
+                            &page);
 
         if (rc == FIG_OK && page.n != 0) {
             n += page.n;
@@ -90,22 +118,42 @@ fig_dead_open(fig_store_t *store, const fig_collection_t *collection,
 
     fig_arena_destroy(arena);
 
-    if (rc != FIG_OK) {
-        free(self);
-        return rc;
+    if (rc == FIG_OK) {
+        atomic_store(&dead->n, n);
     }
 
-    atomic_store(&self->n, n);
-    *dead = self;
+    return rc;
+}
 
-    return FIG_OK;
+
+/*
+ * Whether a write without an answer was done is seen when something is written
+ * again: a count that is one too low would fall below zero.
+ */
+
+static void
+fig_dead_tally_locked(fig_dead_t *dead, fig_status_t status, uint64_t more,
+    uint64_t fewer)
+{
+    if (status == FIG_UNKNOWN) {
+        dead->unsure = true;
+
+    } else if (dead->unsure) {
+        dead->unsure = fig_dead_recount(dead) != FIG_OK;
+
+    } else {
+        (void) atomic_fetch_add(&dead->n, more - fewer);
+    }
 }
 
 
 void
 fig_dead_close(fig_dead_t *dead)
 {
-    free(dead);
+    if (dead) {
+        (void) pthread_mutex_destroy(&dead->mutex);
+        free(dead);
+    }
 }
 
 
@@ -154,15 +202,15 @@ fig_dead_park(fig_dead_t *dead, fig_dead_letter_t *letter)
         return fig_dead_known(dead, letter->id);
     }
 
-    letter->size = letter->payload.len;
+    /* whoever tries again has cut it already */
+    letter->size = letter->size ? letter->size : letter->payload.len;
     letter->payload = fig_dead_cut(letter->payload);
     letter->time = (int64_t) time(NULL);
 
+    (void) pthread_mutex_lock(&dead->mutex);
     rc = fig_dead_put(dead, letter, 0);
-
-    if (rc == FIG_OK) {
-        (void) atomic_fetch_add(&dead->n, 1);
-    }
+    fig_dead_tally_locked(dead, rc, rc == FIG_OK, 0);
+    (void) pthread_mutex_unlock(&dead->mutex);
 
     return rc;
 }
@@ -520,7 +568,7 @@ fig_dead_heal(fig_dead_t *dead, fig_str_t key, uint64_t ver)
 static fig_status_t
 fig_dead_bury(fig_dead_t *dead, const fig_doc_t *docs, size_t n)
 {
-    size_t        i;
+    size_t        i, gone;
     fig_op_t      ops[FIG_DEAD_HEAL];
     fig_status_t  rc;
 
@@ -536,14 +584,17 @@ fig_dead_bury(fig_dead_t *dead, const fig_doc_t *docs, size_t n)
         ops[i].doc.deleted = true;
     }
 
+    (void) pthread_mutex_lock(&dead->mutex);
+
+    gone = 0;
     rc = fig_store_write(dead->store, ops, n);
 
-    for (i = 0; rc == FIG_OK && i < n; i++) {
-
-        if (ops[i].status == FIG_OK) {
-            (void) atomic_fetch_sub(&dead->n, 1);
-        }
+    for (i = 0; i < n; i++) {
+        gone += ops[i].status == FIG_OK;
     }
+
+    fig_dead_tally_locked(dead, rc, 0, gone);
+    (void) pthread_mutex_unlock(&dead->mutex);
 
     return rc;
 }

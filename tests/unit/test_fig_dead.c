@@ -12,9 +12,11 @@
 #include "fig_dead.h"
 #include "unit.h"
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 
@@ -31,6 +33,18 @@ static void change_orders(const char *statement);
 
 
 static fig_arena_t  *arena;
+static atomic_bool   hangs;              /* the disk */
+
+
+int
+fdatasync(int fd)
+{
+    while (atomic_load(&hangs)) {
+        (void) usleep(1000);
+    }
+
+    return (int) syscall(SYS_fdatasync, fd);
+}
 
 
 static void
@@ -417,13 +431,56 @@ START_TEST(no_room_for_letters)
 END_TEST
 
 
+/* what was parked, and nobody heard of it, is counted all the same */
+
+START_TEST(answer_lost)
+{
+    fig_dead_t         *dead;
+    fig_status_t        rc;
+    fig_dead_letter_t   parked;
+
+    arena = fig_arena_create(4096, 64 * 1024 * 1024);
+    ct_begin(false);
+    ck_assert_int_eq(fig_dead_open(ct.orders, &events_dead, 10, &dead),
+                     FIG_OK);
+
+    memset(&parked, 0, sizeof(parked));
+    parked.cause = FIG_DEAD_APPLY;
+    parked.key = FIG_STR("u1");
+    parked.ver = 1;
+    parked.stream = "USERS";
+    parked.error = "why";
+    parked.payload = FIG_STR("{}");
+    fig_dead_id(&parked, 1, arena);
+
+    atomic_store(&hangs, true);
+    ck_assert_int_eq(fig_dead_park(dead, &parked), FIG_UNKNOWN);
+    atomic_store(&hangs, false);
+
+    do {
+        rc = fig_dead_park(dead, &parked);
+    } while (rc == FIG_BUSY);
+
+    ck_assert_int_eq(rc, FIG_CONFLICT);
+    ck_assert_uint_eq(fig_dead_count(dead), 1);
+
+    ck_assert_int_eq(fig_dead_drop(dead, parked.id), FIG_OK);
+    ck_assert_uint_eq(fig_dead_count(dead), 0);
+    ck_assert(!fig_dead_full(dead));
+
+    fig_dead_close(dead);
+    ct_end();
+    fig_arena_destroy(arena);
+}
+END_TEST
+
+
 int
 main(void)
 {
     const TTest *const  tests[] = {
         poison_of_every_kind, one_of_many, tried_again, store_in_trouble,
-        by_hand, kept,
-        store_that_fails, no_room_for_letters
+        by_hand, kept, store_that_fails, no_room_for_letters, answer_lost
     };
 
     if (!broker_there()) {
