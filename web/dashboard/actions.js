@@ -7,10 +7,12 @@ import { getJson, setToken, splitPath } from './api.js';
 import { ask, field } from './dialog.js';
 import { el } from './dom.js';
 import { percent } from './format.js';
-import { model, selectedSplit, weightsOf } from './model.js';
+import { detailsOf, draftOf, model, selectedSplit, weightsOf }
+    from './model.js';
 import { abortRamp, resumeRamp, pauseRamp, startRamp } from './ramps.js';
 import { comparison, reasonFields, toOptions } from './questions.js';
 import { send, tell } from './send.js';
+import { isDirty } from './views/editor.js';
 import { isUnderWay } from './views/ramp.js';
 
 export const actions = {
@@ -63,6 +65,8 @@ export const inputs = {
     },
 };
 
+let looks = 0;                  // how often somebody asked where a key goes
+
 
 function redraw() {
     document.dispatchEvent(new Event('ficus:draw'));
@@ -76,8 +80,11 @@ function setWeight(name, weight) {
     const value = Math.min(Math.max(Math.round(weight * 100) / 100 || 0, 0),
         100);
 
-    model.draft ??= { generation: split.generation,
-        weights: weightsOf(split) };
+    if (!isDirty(split)) {
+        model.draft = { name: split.name, generation: split.generation,
+            weights: weightsOf(split) };
+    }
+
     model.draft.weights[name] = value;
 
     if (split.arms.length === 2) {
@@ -112,7 +119,7 @@ function step(event) {
 
 async function review() {
     const split = selectedSplit();
-    const { generation, weights } = model.draft;
+    const { generation, weights } = draftOf(split);
 
     await changeWeights(split, weights, generation, 'Change the weights?',
         'Change them');
@@ -158,7 +165,7 @@ function rampEnds({ ramp }) {
 
 async function rollback({ generation }) {
     const split = selectedSplit();
-    const record = model.details.history.find((one) =>
+    const record = detailsOf(split).history.find((one) =>
         String(one.generation) === generation);
     const answer = await ask({
         title: `Go back to generation ${generation}?`,
@@ -181,16 +188,16 @@ async function rollback({ generation }) {
 async function look() {
     const key = document.getElementById('explain-key').value;
     const { name } = selectedSplit();
+    const asked = ++looks;
+    const found = key === '' ? null : await getJson(splitPath(name,
+        `/explain?key=${encodeURIComponent(key)}`)).catch((error) =>
+        ({ error: error.text ?? String(error) }));
 
-    try {
-        model.explained = key === '' ? null : await getJson(splitPath(name,
-            `/explain?key=${encodeURIComponent(key)}`));
-
-    } catch (error) {
-        model.explained = { error: error.text ?? String(error) };
+    // an answer may come after that to a later question
+    if (asked === looks) {
+        model.explained = found && { ...found, name };
+        redraw();
     }
-
-    redraw();
 }
 
 

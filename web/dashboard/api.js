@@ -51,12 +51,12 @@ export function splitPath(name, rest = '') {
 
 
 export async function getJson(path) {
-    return (await call('GET', path)).json();
+    return call('GET', path);
 }
 
 
 export async function getText(path) {
-    return (await call('GET', path)).text();
+    return call('GET', path, {}, 'text');
 }
 
 
@@ -95,7 +95,7 @@ function toHealth(problem) {
 
 
 async function unlessAbsent(path, get) {
-    if (absent.get(path) > Date.now()) {
+    if (absent.get(path) > performance.now()) {
         return null;
     }
 
@@ -107,7 +107,7 @@ async function unlessAbsent(path, get) {
             throw error;
         }
 
-        absent.set(path, Date.now() + LATER);
+        absent.set(path, performance.now() + LATER);
         return null;
     }
 }
@@ -135,9 +135,9 @@ export async function change(method, path, body, options) {
         headers['X-Changed-By'] = bytes(options.by);
     }
 
-    return (await call(method, path, {
+    return call(method, path, {
         headers, body: body && JSON.stringify(body),
-    })).json();
+    });
 }
 
 
@@ -148,7 +148,9 @@ function bytes(text) {
 }
 
 
-async function call(method, path, options = {}) {
+// Half an answer is none.  `as' is the name of what reads its body.
+
+async function call(method, path, options = {}, as = 'json') {
     let response;
 
     try {
@@ -156,14 +158,14 @@ async function call(method, path, options = {}) {
             method, ...OPTIONS, ...options, signal: AbortSignal.timeout(LIMIT),
         });
 
+        if (response.ok) {
+            return await response[as]();
+        }
+
     } catch {
         throw new ApiError(0);
     }
 
-    if (!response.ok) {
-        throw new ApiError(response.status,
-            await response.json().catch(() => null));
-    }
-
-    return response;
+    throw new ApiError(response.status,
+        await response.json().catch(() => null));
 }

@@ -27,7 +27,7 @@ export async function loadDetails() {
 
     // somebody may have gone to another split meanwhile
     if (selectedSplit()?.name === name) {
-        model.details = { history, verified, diff, ledger };
+        model.details = { name, history, verified, diff, ledger };
     }
 }
 

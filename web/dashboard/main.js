@@ -24,10 +24,17 @@ let shown = null;               // name of the split that was drawn last
 
 
 async function pollSplits() {
+    const { changes } = model;
     const [splits, metrics] = await Promise.all([
         getJson('api/v1/splits'),
         getText('metrics'),
     ]);
+
+    // what was asked before a change is older than what is shown; the next one
+    // is under way
+    if (model.changes !== changes) {
+        return;
+    }
 
     const isBack = !model.live.ok;
 
@@ -116,7 +123,7 @@ function put(id, ...content) {
 function follow() {
     const name = nameOf(location.hash);
 
-    if (name !== null) {
+    if (name !== undefined) {
         model.selected = name;
         model.draft = null;
         model.details = {};
@@ -126,14 +133,16 @@ function follow() {
 }
 
 
-// null for what is no name: somebody may have typed it.
+// null for none, the first split; undefined for what is no name: somebody may
+// have typed it.
 
 function nameOf(hash) {
     try {
-        return hash.startsWith('#/') ? decodeURIComponent(hash.slice(2)) : null;
+        return hash === '' ? null : hash.startsWith('#/')
+            ? decodeURIComponent(hash.slice(2)) : undefined;
 
     } catch {
-        return null;
+        return undefined;
     }
 }
 

@@ -12,10 +12,12 @@ export const model = {
     live: { ok: false, since: null, error: null },
     series: new Map(),          // by split
     ready: null,                // of the gateway: { status, checks }
-    details: {},                // of the selected split, see details.js
+    details: {},                // of the split `name', see details.js
     workers: null,              // see workers.js
-    draft: null,                // weights that were not sent yet, see editor
-    explained: null,            // where a key goes, or why that is not known
+    draft: null,                // weights of the split `name' not sent yet
+    explained: null,            // where a key goes, or why that is not known;
+                                // of the split `name'
+    changes: 0,                 // that this page has made
     notice: null,               // what is to be read: { level, text }
 };
 
@@ -27,6 +29,30 @@ const FEW = 20;                 // tries that say nothing of a ratio
 export function selectedSplit() {
     return model.splits?.find(({ name }) => name === model.selected)
         ?? model.splits?.[0] ?? null;
+}
+
+
+// A split as it is by now; as it was seen, when it is no more.
+
+export function current(split) {
+    return model.splits.find(({ name }) => name === split.name) ?? split;
+}
+
+
+// The draft of a split, null if there is none: one of another split, or of arms
+// that are no more, is none.
+
+export function draftOf({ name, arms }) {
+    const draft = model.draft?.name === name ? model.draft : null;
+    const names = Object.keys(draft?.weights ?? {});
+
+    return names.length === arms.length
+        && arms.every((arm) => names.includes(arm.name)) ? draft : null;
+}
+
+
+export function detailsOf({ name }) {
+    return model.details.name === name ? model.details : {};
 }
 
 
@@ -57,6 +83,7 @@ export function takeSplits(splits, seconds, time) {
 // One split as a change has left it, without waiting for the next poll.
 
 export function takeSplit(split) {
+    model.changes++;
     model.splits = model.splits.map((old) =>
         old.name === split.name ? split : old);
 }

@@ -5,7 +5,7 @@
 import { ask, choice, field } from './dialog.js';
 import { el } from './dom.js';
 import { duration } from './format.js';
-import { selectedSplit } from './model.js';
+import { current, selectedSplit } from './model.js';
 import { comparison, reasonFields, toOptions } from './questions.js';
 import { send } from './send.js';
 import { WAYS_BACK } from './views/ramp.js';
@@ -159,8 +159,12 @@ export function resumeRamp() {
 }
 
 
-function act(rest, done, options = {}, body = undefined) {
-    const split = selectedSplit();
+// Of the split that the reader has seen: the page may show another by now.
+
+function act(rest, done, options = {}, body = undefined,
+    seen = selectedSplit())
+{
+    const split = current(seen);
 
     return send(split, { method: 'POST', rest, body, done,
         options: { generation: split.generation, ...options } });
@@ -184,6 +188,6 @@ export async function abortRamp() {
 
         await act('/ramp/abort', answer.down === 'release'
             ? 'The ramp is going back' : 'The ramp is aborted',
-        { reason, by }, { down: answer.down });
+        { reason, by }, { down: answer.down }, split);
     }
 }

@@ -89,7 +89,10 @@ async function explain(split, error) {
     } else if (error.status === 401) {
         tell('warn', 'Nothing was changed: the gateway wants its token');
 
-    } else if (error.status === 0) {
+    } else if (error.status === 0
+        || (error.status >= 500 && !error.problem))
+    {
+        // such a status is that of a proxy, who may know as little
         tell('bad', 'There was no answer: the change may have been made or'
             + ' not; the figures will tell');
 

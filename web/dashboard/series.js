@@ -31,7 +31,8 @@ export class Series {
                 { requests, failures, rescued, seconds: histogram });
         }
 
-        if (this.wasReset(sample)) {
+        // nor can be told what a clock that was set back has seen
+        if (this.wasReset(sample) || time < this.samples.at(-1)?.time) {
             this.samples = [];
         }
 

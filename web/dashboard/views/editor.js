@@ -4,14 +4,14 @@
 // Nothing is sent before it was confirmed.
 
 import { el } from '../dom.js';
-import { model, weightsOf } from '../model.js';
+import { draftOf, weightsOf } from '../model.js';
 import { armClass, button, panel, swatch } from './parts.js';
 
 const PRESETS = [0, 1, 5, 10, 25, 50, 100];
 
 
 export function editor(split) {
-    const wanted = model.draft?.weights ?? weightsOf(split);
+    const wanted = draftOf(split)?.weights ?? weightsOf(split);
     const sum = total(wanted);
     const dirty = isDirty(split);
 
@@ -40,13 +40,17 @@ export function total(weights) {
 
 
 export function isDirty(split) {
-    return model.draft !== null && split.arms.some(({ name, configured }) =>
-        model.draft.weights[name] !== configured);
+    const draft = draftOf(split);
+
+    return draft !== null && split.arms.some(({ name, configured }) =>
+        draft.weights[name] !== configured);
 }
 
 
 function meanwhile(split) {
-    if (!isDirty(split) || model.draft.generation === split.generation) {
+    if (!isDirty(split)
+        || draftOf(split).generation === split.generation)
+    {
         return null;
     }
 
@@ -90,8 +94,9 @@ function presets(split, wanted) {
 function field(split, name, weight) {
     const id = `weight-${name}`;
 
+    // what is typed for one split is not of another one with such an arm
     return el('div', { class: `field ${armClass(split, name)}`,
-        'data-key': name },
+        'data-key': `${split.name} ${name}` },
         el('label', { for: id }, swatch(split, name), name),
         el('input', { id, type: 'number', min: 0, max: 100, step: 0.01,
             inputmode: 'decimal', value: weight, 'data-input': 'weight',

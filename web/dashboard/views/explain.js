@@ -17,7 +17,8 @@ export function explain(split) {
             button('Look', 'explain')),
         el('p', { class: 'hint', id: 'explain-hint' },
             `The first that is not empty: ${split.key_sources.join(', ')}.`),
-        el('p', { role: 'status' }, answer(split, model.explained)));
+        el('p', { role: 'status' }, answer(split,
+            model.explained?.name === split.name ? model.explained : null)));
 }
 
 

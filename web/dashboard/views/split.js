@@ -4,7 +4,7 @@
 
 import { el } from '../dom.js';
 import { clock } from '../format.js';
-import { model } from '../model.js';
+import { detailsOf, model } from '../model.js';
 import { arms } from './arms.js';
 import { curves } from './curves.js';
 import { diff } from './diff.js';
@@ -23,6 +23,8 @@ export function splitPage(split) {
         return [nothing()];
     }
 
+    const details = detailsOf(split);
+
     return [
         notice(),
         shares(split),
@@ -34,9 +36,9 @@ export function splitPage(split) {
                 !split.ramp && explain(split))),
         curves(split),
         workers(model.workers),
-        diff(split, model.details.diff),
-        ledger(split, model.details.ledger),
-        history(split, model.details),
+        diff(split, details.diff),
+        ledger(split, details.ledger),
+        history(split, details),
     ];
 }
 
