@@ -11,6 +11,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -122,7 +124,32 @@ $s->run->forget($s->{process});
 $s->start;
 is($s->get('/readyz')->{status}, 200, 'nor does a start at once fail');
 
+# what dies has its ports for an instant longer than can be seen whose it is
+my @all = everybody();
+kill 'KILL', $s->pid('ficus');
+$s->run->forget($s->{process});
+ok(wait_for(5, sub { !grep { alive($_) } @all }), 'all have ended once more');
+hold($s->port, 0.7);
+$s->start;
+is($s->get('/readyz')->{status}, 200, 'a port that is free soon is waited for');
+
 $s->done;
+
+
+# Somebody listens for so many seconds.
+
+sub hold {
+    my ($port, $seconds) = @_;
+
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+        LocalPort => $port, Listen => 1, ReuseAddr => 1) or die "listen: $!";
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        sleep $seconds;
+        POSIX::_exit(0);
+    }
+}
 
 
 sub alive {

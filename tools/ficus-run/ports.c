@@ -14,15 +14,19 @@
 #include "run.h"
 
 
-static int run_port_free(unsigned port, const char *variable);
+#define RUN_DYING  2000     /* ms */
+
+
+static int run_port_free(const run_conf_t *conf, unsigned port,
+    const char *variable);
 static int run_port_try(unsigned port);
 
 
 int
 run_ports(const run_conf_t *conf)
 {
-    if (run_port_free(conf->http_port, "FICUS_HTTP_PORT") != RUN_OK
-        || run_port_free(conf->admin_port, "FICUS_ADMIN_PORT") != RUN_OK)
+    if (run_port_free(conf, conf->http_port, "FICUS_HTTP_PORT") != RUN_OK
+        || run_port_free(conf, conf->admin_port, "FICUS_ADMIN_PORT") != RUN_OK)
     {
         return RUN_ERROR;
     }
@@ -31,16 +35,28 @@ run_ports(const run_conf_t *conf)
         return RUN_OK;
     }
 
-    return run_port_free(conf->nats_port, "FICUS_NATS_PORT");
+    return run_port_free(conf, conf->nats_port, "FICUS_NATS_PORT");
 }
 
 
-static int
-run_port_free(unsigned port, const char *variable)
-{
-    int  error;
+/*
+ * A process that was killed has its ports for an instant longer than its
+ * working directory, by which run_left() knows it.
+ */
 
+static int
+run_port_free(const run_conf_t *conf, unsigned port, const char *variable)
+{
+    int       error;
+    uint64_t  until;
+
+    until = run_now() + (conf->unclean ? RUN_DYING : 0);
     error = run_port_try(port);
+
+    while (error == EADDRINUSE && run_now() < until) {
+        usleep(10000);
+        error = run_port_try(port);
+    }
 
     switch (error) {
 
