@@ -16,6 +16,9 @@
 /* name, key and version together */
 #define FIG_EVENT_ID   1024
 
+/* a document is the value of "data" */
+#define FIG_EVENT_LEVELS  1
+
 
 static const char *fig_event_envelope(const fig_topic_t *topic,
     fig_json_t *value, fig_event_t *event);
@@ -39,7 +42,7 @@ fig_event_decode(const fig_topic_t *topic, fig_str_t payload,
     memset(event, 0, sizeof(fig_event_t));
     *why = NULL;
 
-    rc = fig_json_parse(payload, &value, &error);
+    rc = fig_json_parse_around(payload, FIG_EVENT_LEVELS, &value, &error);
 
     if (rc != FIG_OK) {
         *why = rc == FIG_INVALID ? error.what : "out of memory";
@@ -56,7 +59,8 @@ fig_event_decode(const fig_topic_t *topic, fig_str_t payload,
         rc = fig_event_keep(data, arena, event);
 
         if (rc != FIG_OK) {
-            *why = "out of memory";
+            *why = rc == FIG_INVALID ? "data is larger than can be stored"
+                   : "out of memory";
         }
     }
 
@@ -233,7 +237,11 @@ fig_event_keep(fig_json_t *data, fig_arena_t *arena, fig_event_t *event)
 
     event->body = fig_json_text(data, arena);
 
-    return event->body.data ? FIG_OK : FIG_NOMEM;
+    if (event->body.data == NULL) {
+        return FIG_NOMEM;
+    }
+
+    return event->body.len <= FIG_STORE_BODY_MAX ? FIG_OK : FIG_INVALID;
 }
 
 
@@ -246,7 +254,9 @@ fig_event_key(const fig_topic_t *topic, fig_str_t payload, fig_arena_t *arena)
 
     key = (fig_str_t) { 0 };
 
-    if (fig_json_parse(payload, &value, &error) != FIG_OK) {
+    if (fig_json_parse_around(payload, FIG_EVENT_LEVELS, &value, &error)
+        != FIG_OK)
+    {
         return key;
     }
 

@@ -17,8 +17,10 @@
 #define FIG_JSON_WORK  4096
 
 
-static fig_status_t fig_json_check(fig_str_t text, fig_json_error_t *error);
-static fig_status_t fig_json_build(fig_str_t text, fig_json_t **value);
+static fig_status_t fig_json_check(fig_str_t text, unsigned depth,
+    fig_json_error_t *error);
+static fig_status_t fig_json_build(fig_str_t text, unsigned depth,
+    fig_json_t **value);
 static void fig_json_seed(void);
 static void fig_json_escape(fig_buf_t *out, unsigned char c);
 
@@ -30,22 +32,30 @@ static pthread_once_t  fig_json_once = PTHREAD_ONCE_INIT;
 fig_status_t
 fig_json_parse(fig_str_t text, fig_json_t **value, fig_json_error_t *error)
 {
+    return fig_json_parse_around(text, 0, value, error);
+}
+
+
+fig_status_t
+fig_json_parse_around(fig_str_t text, unsigned levels, fig_json_t **value,
+    fig_json_error_t *error)
+{
     fig_status_t  rc;
 
     *value = NULL;
 
-    rc = fig_json_check(text, error);
+    rc = fig_json_check(text, FIG_JSON_DEPTH + levels, error);
 
     if (rc != FIG_OK) {
         return rc;
     }
 
-    return fig_json_build(text, value);
+    return fig_json_build(text, FIG_JSON_DEPTH + levels, value);
 }
 
 
 static fig_status_t
-fig_json_check(fig_str_t text, fig_json_error_t *error)
+fig_json_check(fig_str_t text, unsigned depth, fig_json_error_t *error)
 {
     int                   rc;
     void                 *work, *allocated;
@@ -80,8 +90,7 @@ fig_json_check(fig_str_t text, fig_json_error_t *error)
         work = allocated;
     }
 
-    rc = rfc8259_check(bytes, text.len, FIG_JSON_DEPTH, fig_json_random, work,
-                       &found);
+    rc = rfc8259_check(bytes, text.len, depth, fig_json_random, work, &found);
 
     free(allocated);
 
@@ -99,12 +108,12 @@ fig_json_check(fig_str_t text, fig_json_error_t *error)
 /* what was checked json-c refuses for want of memory only */
 
 static fig_status_t
-fig_json_build(fig_str_t text, fig_json_t **value)
+fig_json_build(fig_str_t text, unsigned depth, fig_json_t **value)
 {
     struct json_tokener      *tokener;
     enum json_tokener_error   error;
 
-    tokener = json_tokener_new_ex(FIG_JSON_DEPTH + 1);
+    tokener = json_tokener_new_ex((int) depth + 1);
     if (tokener == NULL) {
         return FIG_NOMEM;
     }

@@ -22,7 +22,7 @@
 #include "fig_buf.h"
 
 
-#define FIG_JSON_DEPTH  32
+#define FIG_JSON_DEPTH  32           /* of a document */
 
 
 typedef struct json_object  fig_json_t;
@@ -45,6 +45,14 @@ typedef struct {
 
 fig_status_t fig_json_parse(fig_str_t text, fig_json_t **value,
     fig_json_error_t *error) FIG_NODISCARD;
+
+
+/*
+ * The same of a text with a document in it, that many levels below its own.
+ */
+
+fig_status_t fig_json_parse_around(fig_str_t text, unsigned levels,
+    fig_json_t **value, fig_json_error_t *error) FIG_NODISCARD;
 
 
 /*

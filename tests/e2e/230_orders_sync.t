@@ -49,6 +49,7 @@ deleted();
 all_deleted();
 page_of_orders();
 large_documents();
+deep_documents();
 not_others();
 
 $api->done;
@@ -163,6 +164,24 @@ sub large_documents {
     shows($order, { deliveryAddress => 'large' }, 'and followed');
     change('v1', 'PATCH', $user, blob => undef, deliveryAddress => 'small');
     shows($order, { deliveryAddress => 'small' }, 'and small again');
+}
+
+
+# As deep as a body may be: it is a level deeper in an event.
+
+sub deep_documents {
+    my $deep = [];
+
+    $deep = [ $deep ] for 2 .. 31;
+
+    my $user = $api->user(arm => 'v1', deep => $deep);
+    my $order = $api->order(userId => $user->{userId});
+
+    shows($order, { email => $user->{email} }, 'a deep user is known');
+    change('v1', 'PATCH', $user, deliveryAddress => 'deep');
+    shows($order, { deliveryAddress => 'deep' }, 'and followed');
+    is($api->system->admin('GET', '/workers/orders/dlq')->{body}, '[]',
+        'and no dead letter');
 }
 
 

@@ -189,6 +189,70 @@ START_TEST(bodies_of_all_kinds)
 END_TEST
 
 
+/* what a store takes comes back, and no more */
+
+START_TEST(deep_bodies)
+{
+    int        i, depth;
+    fig_buf_t  body;
+
+    setup();
+    fig_buf_init(&body, 1024);
+
+    for (depth = FIG_JSON_DEPTH; depth <= FIG_JSON_DEPTH + 1; depth++) {
+        fig_buf_reset(&body);
+        fig_buf_puts(&body, "{\"userId\":\"u1\",\"a\":");
+
+        for (i = 1; i < depth; i++) {
+            fig_buf_puts(&body, "[");
+        }
+
+        for (i = 1; i < depth; i++) {
+            fig_buf_puts(&body, "]");
+        }
+
+        fig_buf_puts(&body, "}");
+        encode(body.data, "");
+        ck_assert_int_eq(decode(out.data), depth > FIG_JSON_DEPTH
+                                           ? FIG_INVALID : FIG_OK);
+    }
+
+    fig_buf_clear(&body);
+    teardown();
+}
+END_TEST
+
+
+START_TEST(large_bodies)
+{
+    char    *body;
+    size_t   len;
+
+    setup();
+    fig_arena_destroy(arena);
+    fig_buf_clear(&out);
+    arena = fig_arena_create(4096, (size_t) 64 * 1024 * 1024);
+    fig_buf_init(&out, (size_t) 64 * 1024 * 1024);
+
+    for (len = FIG_STORE_BODY_MAX; len <= FIG_STORE_BODY_MAX + 1; len++) {
+        body = malloc(len + 1);
+        ck_assert_ptr_nonnull(body);
+        memset(body, 'x', len);
+        memcpy(body, "{\"userId\":\"u1\",\"a\":\"", 20);
+        memcpy(body + len - 2, "\"}", 3);
+
+        encode(body, "");
+        ck_assert_int_eq(decode(out.data), len > FIG_STORE_BODY_MAX
+                                           ? FIG_INVALID : FIG_OK);
+        free(body);
+    }
+
+    ck_assert_str_eq(why, "data is larger than can be stored");
+    teardown();
+}
+END_TEST
+
+
 START_TEST(keys)
 {
     setup();
@@ -418,8 +482,9 @@ int
 main(void)
 {
     const TTest *const  tests[] = {
-        a_changed_user, new_and_deleted, bodies_of_all_kinds, keys, versions,
-        what_is_refused, what_is_ignored, long_keys, out_of_memory, unions
+        a_changed_user, new_and_deleted, bodies_of_all_kinds,
+        deep_bodies, large_bodies, keys, versions, what_is_refused,
+        what_is_ignored, long_keys, out_of_memory, unions
     };
 
     return unit_run("fig_event", tests, UNIT_COUNT(tests));
