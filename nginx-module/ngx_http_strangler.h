@@ -227,6 +227,7 @@ typedef struct {
     ngx_uint_t                      noise;          /* one in so many */
     ngx_uint_t                      timeout;
     ngx_http_strangler_running_t   *running;        /* of this process */
+    ngx_queue_t                     chosen;         /* client not done yet */
 
     ngx_array_t                     ignore;         /* ngx_str_t: */
     ngx_array_t                     headers;

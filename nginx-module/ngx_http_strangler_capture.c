@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_strangler_shadow_header(
     ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
 static void ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
     ngx_http_request_t *r, ngx_chain_t *in);
+static void ngx_http_strangler_shadow_complete(
+    ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_capture_header(
     ngx_http_strangler_shadow_t *s, ngx_http_request_t *r);
 static ngx_uint_t ngx_http_strangler_is_json(ngx_http_request_t *r);
@@ -143,6 +145,11 @@ ngx_http_strangler_client_header(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+        ngx_http_strangler_give_up(s);
+        return ngx_http_next_header_filter(r);
+    }
+
     if (ngx_http_strangler_capture_header(s, r) != NGX_OK
         || ngx_http_strangler_body_read(s, r) != NGX_OK)
     {
@@ -153,7 +160,7 @@ ngx_http_strangler_client_header(ngx_http_request_t *r)
 
     rc = ngx_http_next_header_filter(r);
 
-    if (r->header_only && s->first.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+    if (r->header_only) {
         s->first.complete = 1;
     }
 
@@ -214,7 +221,9 @@ ngx_http_strangler_shadow_header(ngx_http_strangler_shadow_t *s,
         r->header_only = 1;
     }
 
-    s->into->complete = r->header_only;
+    if (r->header_only) {
+        ngx_http_strangler_shadow_complete(s, r);
+    }
 
     return NGX_OK;
 }
@@ -229,6 +238,10 @@ ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
 
     if (r == r->main) {
         ngx_http_strangler_capture_body(s, r, in);
+
+        if (s->into->complete) {
+            ngx_http_strangler_shadow_complete(s, r);
+        }
     }
 
     for (cl = in; cl; cl = cl->next) {
@@ -237,6 +250,19 @@ ngx_http_strangler_shadow_body(ngx_http_strangler_shadow_t *s,
         b->pos = b->last;
         b->file_pos = b->file_last;
     }
+}
+
+
+/* post_action has been for the client's request */
+
+static void
+ngx_http_strangler_shadow_complete(ngx_http_strangler_shadow_t *s,
+    ngx_http_request_t *r)
+{
+    s->into->complete = 1;
+
+    r->post_action = 1;
+    r->uri_changes = 0;
 }
 
 

@@ -48,6 +48,12 @@ ngx_http_strangler_copy_client(ngx_http_strangler_shadow_t *s,
     to = &s->client;
     from = r->connection;
 
+    /* on a wildcard it is asked of the socket, which a shadow has not */
+
+    if (ngx_connection_local_sockaddr(from, NULL, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     to->listening = from->listening;
     to->socklen = from->socklen;
     to->sockaddr = ngx_palloc(s->pool, ngx_max(from->socklen, 1));
@@ -122,6 +128,17 @@ ngx_http_strangler_copy_proxied(ngx_http_strangler_shadow_t *s,
     pp->src_port = from->proxy_protocol->src_port;
     pp->dst_port = from->proxy_protocol->dst_port;
 
+#if (nginx_version >= 1023002)
+
+    if (ngx_http_strangler_copy_str(s->pool, &pp->tlvs,
+                                    &from->proxy_protocol->tlvs)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#endif
+
     s->client.proxy_protocol = pp;
 
     return NGX_OK;
@@ -146,6 +163,7 @@ ngx_http_strangler_copy_ssl(ngx_http_strangler_shadow_t *s,
     }
 
     s->ssl = *from->ssl;
+    s->ssl.ocsp = NULL;         /* in the client's pool, and it was good */
     s->client.ssl = &s->ssl;
 
     cln->handler = ngx_http_strangler_free_ssl;

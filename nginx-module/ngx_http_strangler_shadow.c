@@ -14,12 +14,6 @@
 #include "ngx_http_strangler_shadow.h"
 
 
-static ngx_http_strangler_running_t *ngx_http_strangler_claim(
-    ngx_http_strangler_shadows_t *shadows);
-static void ngx_http_strangler_widen(ngx_http_strangler_shadows_t *shadows,
-    ngx_uint_t n);
-static void ngx_http_strangler_clear_dead(
-    ngx_http_strangler_shadows_t *shadows);
 static ngx_uint_t ngx_http_strangler_wanted(ngx_http_request_t *r,
     ngx_http_strangler_ctx_t *ctx);
 static ngx_int_t ngx_http_strangler_room(ngx_http_request_t *r,
@@ -75,84 +69,9 @@ ngx_http_strangler_shadow_init(ngx_cycle_t *cycle,
         if (split[i]->shadow) {
             shadows = split[i]->sh->shadows;
             split[i]->shadow->running = ngx_http_strangler_claim(shadows);
+            ngx_queue_init(&split[i]->shadow->chosen);
         }
     }
-}
-
-
-/* NULL when there are too many processes */
-
-static ngx_http_strangler_running_t *
-ngx_http_strangler_claim(ngx_http_strangler_shadows_t *shadows)
-{
-    ngx_uint_t  i;
-
-    ngx_http_strangler_clear_dead(shadows);
-
-    for (i = 0; i < NGX_HTTP_STRANGLER_PROCESSES; i++) {
-        if (ngx_atomic_cmp_set(&shadows->running[i].pid, 0,
-                               (ngx_atomic_uint_t) ngx_pid))
-        {
-            shadows->running[i].n = 0;
-            ngx_http_strangler_widen(shadows, i + 1);
-
-            return &shadows->running[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* whoever adds up need not look further */
-
-static void
-ngx_http_strangler_widen(ngx_http_strangler_shadows_t *shadows, ngx_uint_t n)
-{
-    ngx_atomic_uint_t  places;
-
-    do {
-        places = shadows->places;
-
-    } while (places < n
-             && !ngx_atomic_cmp_set(&shadows->places, places, n));
-}
-
-
-static void
-ngx_http_strangler_clear_dead(ngx_http_strangler_shadows_t *shadows)
-{
-    ngx_uint_t         i;
-    ngx_atomic_uint_t  pid;
-
-    for (i = 0; i < shadows->places; i++) {
-        pid = shadows->running[i].pid;
-
-        if (pid && kill((ngx_pid_t) pid, 0) == -1 && ngx_errno == ESRCH) {
-            (void) ngx_atomic_cmp_set(&shadows->running[i].pid, pid, 0);
-        }
-    }
-}
-
-
-/* in all processes */
-
-ngx_uint_t
-ngx_http_strangler_in_flight(ngx_http_strangler_split_t *split)
-{
-    ngx_uint_t                     i, n;
-    ngx_http_strangler_shadows_t  *shadows;
-
-    n = 0;
-    shadows = split->sh->shadows;
-
-    for (i = 0; i < shadows->places; i++) {
-        if (shadows->running[i].pid) {
-            n += shadows->running[i].n;
-        }
-    }
-
-    return n;
 }
 
 
@@ -287,10 +206,14 @@ ngx_http_strangler_shadow_create(ngx_http_request_t *r,
     s->pool = pool;
     s->split = split;
     s->request = r;
+    s->cleanup = cln;
+    s->chosen = ngx_current_msec;
     s->into = &s->first;
 
     cln->handler = ngx_http_strangler_client_done;
     cln->data = s;
+
+    ngx_queue_insert_tail(&split->shadow->chosen, &s->queue);
 
     split->shadow->running->n++;
     ngx_http_strangler_capture_more();
@@ -309,9 +232,7 @@ ngx_http_strangler_shadow_create(ngx_http_request_t *r,
 static void
 ngx_http_strangler_shadow_destroy(ngx_http_strangler_shadow_t *s)
 {
-    if (s->detached) {
-        ngx_queue_remove(&s->queue);
-    }
+    ngx_queue_remove(&s->queue);
 
     s->split->shadow->running->n--;
     ngx_http_strangler_capture_less();
@@ -326,6 +247,47 @@ ngx_http_strangler_shadow_drop(ngx_http_strangler_shadow_t *s, ngx_uint_t why)
     (void) ngx_atomic_fetch_add(&s->split->sh->shadows->dropped[why], 1);
 
     ngx_http_strangler_shadow_destroy(s);
+}
+
+
+/* while the client's request goes on */
+
+void
+ngx_http_strangler_give_up(ngx_http_strangler_shadow_t *s)
+{
+    s->cleanup->data = NULL;
+
+    ngx_http_strangler_shadow_drop(s, ngx_http_strangler_drop_unfinished);
+}
+
+
+/* clients with endless answers must not keep all that may be in flight */
+
+void
+ngx_http_strangler_shadow_tick(ngx_http_strangler_split_t *split)
+{
+    ngx_queue_t                       *q;
+    ngx_http_strangler_shadow_t       *s;
+    ngx_http_strangler_shadow_conf_t  *conf;
+
+    conf = split->shadow;
+
+    if (conf == NULL || conf->running == NULL
+        || ngx_http_strangler_in_flight(split) < conf->in_flight)
+    {
+        return;
+    }
+
+    while (!ngx_queue_empty(&conf->chosen)) {
+        q = ngx_queue_head(&conf->chosen);
+        s = ngx_queue_data(q, ngx_http_strangler_shadow_t, queue);
+
+        if (ngx_current_msec - s->chosen < conf->timeout) {
+            return;
+        }
+
+        ngx_http_strangler_give_up(s);
+    }
 }
 
 
@@ -356,6 +318,10 @@ ngx_http_strangler_client_done(void *data)
     ngx_uint_t           why;
     ngx_http_request_t  *r;
 
+    if (s == NULL) {
+        return;
+    }
+
     r = s->request;
 
     if (ngx_http_strangler_usable(s, &why) != NGX_OK) {
@@ -384,7 +350,7 @@ ngx_http_strangler_client_done(void *data)
     s->into = &s->second;
 
     if (ngx_http_strangler_send_shadow(s) == NGX_OK) {
-        s->detached = 1;
+        ngx_queue_remove(&s->queue);
         ngx_queue_insert_tail(&s->split->main->shadows, &s->queue);
         return;
     }

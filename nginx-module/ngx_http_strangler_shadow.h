@@ -11,6 +11,7 @@
  * a client.
  *
  *     shadow    chooses requests, starts and ends shadows
+ *     running   counts those of each process
  *     capture   keeps what was answered
  *     copy      keeps what was asked, and makes a request of it
  *     body      the same for the body of the request
@@ -80,16 +81,17 @@ typedef struct {
 
 
 typedef struct {
-    ngx_queue_t                     queue;          /* while detached */
+    ngx_queue_t                     queue;          /* chosen, or detached */
     ngx_pool_t                     *pool;
     ngx_http_strangler_split_t     *split;
     ngx_http_request_t             *request;        /* the client's */
+    ngx_http_cleanup_t             *cleanup;        /* of it */
+    ngx_msec_t                      chosen;
 
     ngx_uint_t                      route;          /* in the ledger */
     ngx_uint_t                      arm;            /* answered the client */
     ngx_uint_t                      asked;
     unsigned                        noise:1;        /* the baseline, twice */
-    unsigned                        detached:1;
 
     ngx_http_strangler_copy_t       copy;
     ngx_http_variable_value_t      *assigned;       /* mcf->assigned of them */
@@ -147,8 +149,16 @@ void ngx_http_strangler_shadow_exit(ngx_http_strangler_main_conf_t *mcf);
 ngx_http_strangler_shadow_t *ngx_http_strangler_sampled(
     ngx_http_request_t *r);
 void ngx_http_strangler_shadow_ended(ngx_http_strangler_shadow_t *s);
+void ngx_http_strangler_shadow_tick(ngx_http_strangler_split_t *split);
+void ngx_http_strangler_give_up(ngx_http_strangler_shadow_t *s);
 void ngx_http_strangler_shadow_drop(ngx_http_strangler_shadow_t *s,
     ngx_uint_t why);
+
+/* running */
+
+ngx_http_strangler_running_t *ngx_http_strangler_claim(
+    ngx_http_strangler_shadows_t *shadows);
+void ngx_http_strangler_clear_dead(ngx_http_strangler_shadows_t *shadows);
 ngx_uint_t ngx_http_strangler_in_flight(ngx_http_strangler_split_t *split);
 
 /* capture */

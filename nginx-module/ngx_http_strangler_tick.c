@@ -85,6 +85,8 @@ ngx_http_strangler_tick_handler(ngx_event_t *ev)
             ngx_http_strangler_effect(split[i]);
         }
 
+        ngx_http_strangler_shadow_tick(split[i]);
+
         if (mine || mcf->stepped) {
             ngx_http_strangler_ramp_tick(split[i]);
         }

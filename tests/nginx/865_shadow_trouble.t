@@ -43,6 +43,11 @@ http {
         strangler_shadow share=100 noise=0 in_flight=6 methods=GET,POST;
         arm v1=v1 weight=100; arm v2=v2;
     }
+    upstream slow {
+        strangler zone=r;
+        strangler_shadow share=100 noise=0 in_flight=2 timeout=1s;
+        arm v1=v1 weight=100; arm v2=v2;
+    }
     upstream four {
         strangler zone=r;
         strangler_override header=X-Ficus-Arm;
@@ -57,6 +62,8 @@ http {
         client_body_in_file_only clean;
         location / { proxy_pass http://two; }
         location /four/ { proxy_pass http://four; }
+        location /slow/ { proxy_pass http://slow; }
+        location /post/ { post_action /slow/after; proxy_pass http://slow; }
         location /kept/ { proxy_ignore_client_abort on; proxy_pass http://two; }
     }
 
@@ -70,7 +77,7 @@ http_backend($t, "v$_", $t->port($_ + 1)) for 1 .. 4;
 $nginx->start;
 
 my $port = $t->port(0);
-my %split = map { $_ => Ficus::Split->new($t->port(1), $_) } qw(two four);
+my %split = map { $_ => Ficus::Split->new($t->port(1), $_) } qw(two four slow);
 
 
 sub shadow { return $split{$_[0]}->state->{shadow} }
@@ -193,6 +200,46 @@ undef $c;
 ok(wait_for(5, sub { shadow('two')->{started} == $started + 1 }),
     'it has one where the arm answers all the same');
 ok(settled('two'), 'done');
+
+
+# clients that stay: what they keep is for others again
+
+sub staying {
+    my ($headers) = @_;
+
+    my $c = Ficus::HTTP->connect($port);
+    $c->send("GET /slow/x HTTP/1.1\r\nHost: x\r\n$headers\r\n\r\n");
+    return $c;
+}
+
+my @stay = map { staying("Upgrade: x\r\nDo-v1: status=101") } 1 .. 2;
+ok(wait_for(5, sub { dropped('slow')->{unfinished} == 2 }),
+    'who changes protocols is given up at once');
+is(shadow('slow')->{in_flight}, 0, 'and keeps no place');
+
+push @stay, map { staying('Do-v1: drip=0.5') } 1 .. 2;
+ok(wait_for(5, sub { shadow('slow')->{in_flight} == 2 }), 'endless answers');
+get($port, '/slow/x');
+is(dropped('slow')->{busy}, 1, 'keep all places');
+ok(wait_for(5, sub { shadow('slow')->{in_flight} == 0 }), 'for a while');
+is(dropped('slow')->{unfinished}, 4, 'then they are given up');
+get($port, '/slow/x');
+ok(settled('slow'), 'done');
+is(shadow('slow')->{compared}, 1, 'for another one');
+undef @stay;
+get($port, '/slow/x');
+ok(settled('slow'), 'done');
+is(shadow('slow')->{compared}, 2, 'their clients go, nothing else does');
+
+
+# nginx's post_action is not done again
+
+sub asked_v2 { return get($t->port(3), '/')->{headers}{'x-request'} }
+
+my $asked = asked_v2();
+get($port, '/post/x');
+ok(settled('slow'), 'done');
+is(asked_v2() - $asked, 2, 'post_action: for the client alone');
 
 
 # connections are short: what is left is for clients

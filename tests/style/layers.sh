@@ -37,7 +37,7 @@ module_levels() {
 2 start.c state.c file.c history.c watch.c ramp.c step.c down.c mismatch.c
 2 routes.c ledger_file.c ledger_save.c task.c local.c verdict.c
 3 request.h shadow.h request.c route.c upstream.c rescue.c replay.c count.c
-3 vars.c shadow.c capture.c copy.c detached.c compare.c compare_json.c found.c
+3 vars.c shadow.c running.c capture.c copy.c detached.c compare.c compare_json.c found.c
 4 api.h
 5 conf.h
 END
