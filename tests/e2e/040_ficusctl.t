@@ -15,7 +15,7 @@ use Test::More;
 
 use Ficus::HTTP qw(request);
 use Ficus::Nginx;
-use Ficus::Run qw(root wait_for);
+use Ficus::Run qw(children root wait_for);
 use Ficus::System;
 
 my $s = Ficus::System->new->start;
@@ -267,7 +267,7 @@ like($err, qr/terminal/, 'watch without a terminal');
 # On a terminal
 
 SKIP: {
-    skip 'script(1) is missing', 4 if !-x '/usr/bin/script';
+    skip 'script(1) is missing', 6 if !-x '/usr/bin/script';
 
     $s->run->spawn('watch', env => { TERM => 'xterm', LC_ALL => 'C.UTF-8' },
         terminal => [ Ficus::System->program('ficusctl'), 'watch', 'users' ]);
@@ -280,8 +280,18 @@ SKIP: {
     ok(wait_for(10, sub { $s->run->log('watch.log')
         =~ /v[12] +[\d.]+  \S+█.* 100\.00 +\d+/ }), 'with the share seen');
 
+    # Ctrl-Z, and fg
+    my @watch = children($s->run->pid('watch'));
+
+    kill 'TSTP', @watch;
+    ok(wait_for(10, sub { stopped($watch[0]) }), 'Ctrl-Z stops it');
+    kill 'CONT', $s->run->pid('watch'), @watch;
+    ok(wait_for(10, sub { $s->run->log('watch.log')
+        =~ /\e\[\?7h\e\[\?25h\e\[\?25l\e\[\?7l(?!\e\[\d+A).*generation/s }),
+        'with the terminal as it was; it goes on below what is there then');
+
     $s->run->interrupt('watch');
-    like($s->run->log('watch.log'), qr/\e\[\?25h/, 'and the cursor is back');
+    like($s->run->log('watch.log'), qr/\?25l(?!.*\?25l).*\e\[\?25h/s, 'and the cursor is back');
 }
 
 
@@ -339,6 +349,15 @@ sub split_now {
 
 sub weights {
     return join ' ', map { $_->{configured} + 0 } @{split_now()->{arms}};
+}
+
+
+sub stopped {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return 0;
+
+    return (<$fh> // '') =~ /\) T /;
 }
 
 

@@ -33,6 +33,9 @@ typedef struct {
 
 static int ctl_watch_loop(const ctl_options_t *options, const char *split,
     int signals);
+static void ctl_watch_begin(void);
+static void ctl_watch_leave(void);
+static bool ctl_watch_ends(struct pollfd *wait, ctl_watch_t *watch);
 static int ctl_watch_once(const ctl_options_t *options, const char *split,
     ctl_watch_t *watch);
 static void ctl_watch_draw(const ctl_options_t *options, json_object *json,
@@ -62,6 +65,7 @@ ctl_watch(const ctl_options_t *options, int argc, char **argv)
     (void) sigemptyset(&signals);
     (void) sigaddset(&signals, SIGINT);
     (void) sigaddset(&signals, SIGTERM);
+    (void) sigaddset(&signals, SIGTSTP);
     (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
     fd = signalfd(-1, &signals, SFD_CLOEXEC);
@@ -89,18 +93,62 @@ ctl_watch_loop(const ctl_options_t *options, const char *split, int signals)
     wait.fd = signals;
     wait.events = POLLIN;
 
-    /* the cursor would dance over the table; a long line must stay one */
-
-    fputs("\033[?25l\033[?7l", stdout);
+    ctl_watch_begin();
 
     do {
         rc = ctl_watch_once(options, split, &watch);
         fflush(stdout);
-    } while (rc == CTL_OK && poll(&wait, 1, 1000) == 0);
+    } while (rc == CTL_OK && !ctl_watch_ends(&wait, &watch));
 
-    fputs("\033[?7h\033[?25h", stdout);
+    ctl_watch_leave();
 
     return rc;
+}
+
+
+/* the cursor would dance over the table; a long line must stay one */
+
+static void
+ctl_watch_begin(void)
+{
+    fputs("\033[?25l\033[?7l", stdout);
+}
+
+
+static void
+ctl_watch_leave(void)
+{
+    fputs("\033[?7h\033[?25h", stdout);
+    fflush(stdout);
+}
+
+
+/*
+ * Waits for the next second, or a signal.  After Ctrl-Z the terminal is the
+ * shell's, as it knows it; when it goes on it draws below what is there then.
+ */
+
+static bool
+ctl_watch_ends(struct pollfd *wait, ctl_watch_t *watch)
+{
+    struct signalfd_siginfo  info;
+
+    if (poll(wait, 1, 1000) <= 0) {
+        return false;
+    }
+
+    if (read(wait->fd, &info, sizeof(info)) != (ssize_t) sizeof(info)
+        || info.ssi_signo != SIGTSTP)
+    {
+        return true;
+    }
+
+    ctl_watch_leave();
+    (void) raise(SIGSTOP);
+    ctl_watch_begin();
+    watch->lines = 0;
+
+    return false;
 }
 
 
