@@ -47,7 +47,8 @@ sub says {
 
 # A healthy one
 
-ok(wait_for(20, sub { $s->worker('orders', '/sync')->{json}{last} }),
+ok(wait_for(20, sub { ($s->worker('orders', '/sync')->{json}{last}{result}
+    // '') =~ /level|repaired/ }),
     'the replica was compared');
 
 doctor(0);

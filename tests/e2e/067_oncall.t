@@ -24,7 +24,8 @@ my $page = do {
 
 $ENV{FICUS_ADMIN_URL} = 'http://127.0.0.1:' . $s->admin_port;
 $ENV{FICUS_RUN_DIR} = $s->dir;
-ok(wait_for(20, sub { $s->worker('orders', '/sync')->{json}{last} }),
+ok(wait_for(20, sub { ($s->worker('orders', '/sync')->{json}{last}{result}
+    // '') =~ /level|repaired/ }),
     'the replica was compared');
 $s->p(90);
 
