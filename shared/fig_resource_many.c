@@ -189,12 +189,15 @@ many_write(many_t *many)
     fig_status_t  rc;
 
     rc = fig_outbox_store(many->resource->outbox, many->ops, many->n);
+    if (rc != FIG_OK) {
+        return rc;
+    }
 
     for (i = 0; rc == FIG_OK && i < many->n; i++) {
         rc = many_settle(many, &many->ops[i], many->places[i]);
     }
 
-    return rc;
+    return rc == FIG_OK ? FIG_OK : FIG_UNKNOWN;
 }
 
 
@@ -373,7 +376,8 @@ fig_resource_delete_all(const fig_resource_t *resource,
     fig_arena_destroy(all.arena);
 
     if (rc != FIG_DECLINED) {
-        fig_problem_status(request, response, rc);
+        fig_problem_status(request, response,
+                           all.deleted != 0 ? FIG_UNKNOWN : rc);
 
     } else if (all.deleted == 0) {
         fig_problem(request, response, 404, "not-found", NULL,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fig_store_sqlite.h"
 #include "resource_fixture.h"
 
 
@@ -292,6 +293,60 @@ START_TEST(every_write_is_followed)
 END_TEST
 
 
+static fig_sqlite_lock_t  taken;
+
+
+/* from the first document on nobody can write any more */
+
+static fig_status_t
+take_lock(const fig_resource_t *resource, fig_change_t *change)
+{
+    char  *path;
+
+    if (taken.path == NULL) {
+        path = directory_file("store.db");
+        ck_assert_int_eq(fig_sqlite_lock_open(&taken, path), FIG_OK);
+        ck_assert(fig_sqlite_lock_take(&taken));
+        free(path);
+    }
+
+    return FIG_OK;
+}
+
+
+/* who is told that nothing was changed may believe it */
+
+START_TEST(half_of_all)
+{
+    size_t     i;
+    fig_buf_t  body;
+
+    fig_buf_init(&body, MB);
+
+    for (i = 0; i < 1001; i++) {
+        fig_buf_reset(&body);
+        fig_buf_printf(&body, "{\"id\":\"%zu\",\"mail\":\"%zu\"}", i, i);
+        ck_assert_uint_eq(make(body.data), 201);
+    }
+
+    fig_buf_clear(&body);
+
+    things.stored = take_lock;
+    ck_assert_uint_eq(bury_all(), 503);
+    ck_assert(body_has("unknown-outcome"));
+    ck_assert(!has_header("Retry-After"));
+
+    ck_assert_uint_eq(bury_all(), 503);
+    ck_assert(!body_has("unknown-outcome"));
+    ck_assert(has_header("Retry-After"));
+
+    fig_sqlite_lock_close(&taken);
+    ck_assert_uint_eq(bury_all(), 200);
+    ck_str(answer.body, "{\"deleted\":1}");
+}
+END_TEST
+
+
 static void
 add(TCase *tc)
 {
@@ -305,6 +360,7 @@ add(TCase *tc)
     tcase_add_test(tc, what_changed_adds_up);
     tcase_add_test(tc, edits_of_the_worker);
     tcase_add_test(tc, every_write_is_followed);
+    tcase_add_test(tc, half_of_all);
 }
 
 

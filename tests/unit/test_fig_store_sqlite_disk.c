@@ -231,7 +231,7 @@ END_TEST
 
 
 typedef struct {
-    char          id[8];
+    char          id[16];
     fig_op_t      op;
     fig_status_t  status;
     uint64_t      took;
