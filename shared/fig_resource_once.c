@@ -11,7 +11,6 @@
  */
 
 
-#include <stdio.h>
 #include <string.h>
 
 #include "fig_resource_change.h"
@@ -174,9 +173,11 @@ fig_once_mark(fig_change_t *change, fig_str_t key, size_t place)
 static fig_status_t
 once_digest(fig_arena_t *arena, fig_str_t text, fig_str_t *digest)
 {
-    char           hex[2 * ONCE_DIGEST + 1];
+    char           hex[2 * ONCE_DIGEST];
     size_t         i;
     unsigned char  sum[FIPS180_SHA256];
+
+    static const char  digits[] = "0123456789abcdef";
 
     if (text.data == NULL) {
         return FIG_NOMEM;
@@ -185,10 +186,11 @@ once_digest(fig_arena_t *arena, fig_str_t text, fig_str_t *digest)
     fips180_sha256((const unsigned char *) text.data, text.len, sum);
 
     for (i = 0; i < ONCE_DIGEST; i++) {
-        (void) snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+        hex[2 * i] = digits[sum[i] >> 4];
+        hex[2 * i + 1] = digits[sum[i] & 15];
     }
 
-    *digest = fig_arena_dup(arena, (fig_str_t) { sizeof(hex) - 1, hex });
+    *digest = fig_arena_dup(arena, (fig_str_t) { sizeof(hex), hex });
 
     return digest->data != NULL ? FIG_OK : FIG_NOMEM;
 }
