@@ -188,7 +188,7 @@ sub build {
     my ($name, $root, $build, $dir) = @_;
 
     my @parts = qw(Makefile VERSION configure auto common conf shared workers
-        tools);
+        tools tests);
 
     mkdir "$dir/build";
     system('cp', '-a', (map { "$root/$_" } @parts), $dir) == 0
