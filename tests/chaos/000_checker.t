@@ -345,6 +345,19 @@ EOT
 22-23 F get u/a > 1 email=x@y.z deliveryAddress=a1.3
 EOT
 
+# What carried a key: each line is an answer, the lists are what is there.
+
+once('', 'a key', { k => 'ok', s => 201, b => { orderId => 'x' } });
+once('', 'unknown, and not there', { k => 'info', s => 503 }, 0);
+once('', 'unknown, and there', { k => 'info', s => 503 });
+once('', 'repeated', map { { k => $_, s => $_ eq 'ok' ? 201 : 0,
+    b => { orderId => 'x' } } } qw(info ok ok));
+once('made-twice', 'two answers', map { { k => 'ok', s => 201,
+    b => { orderId => $_ } } } qw(x y));
+once('made-twice', 'two orders', { k => 'info', s => 503 }, 2);
+once('lost', 'none', { k => 'ok', s => 201, b => { orderId => 'x' } }, 0);
+once('answer', 'a refusal', { k => 'fail', s => 409 });
+
 step('', 'in step', [ a => 'x@y.z', 1 ], [ 1, 'a', 'x@y.z', 1 ]);
 step('', 'of a deleted user', [], [ 1, 'a', 'x@y.z', 1 ]);
 step('not 2', 'behind', [ a => 'x@y.z', 2 ], [ 1, 'a', 'x@y.z', 1 ]);
@@ -474,6 +487,23 @@ sub later {
         ok(scalar(grep { $_->[0] eq $kind } @found), "$kind: $name")
             or diag(explain(\@found));
     }
+}
+
+
+sub once {
+    my ($kind, $name, @ops) = @_;
+
+    my $there = ref $ops[-1] ? 1 : pop @ops;
+    my $i = 0;
+
+    my @found = Chaos::Check->new(gateway => \@gateway,
+        ops => [ map { { o => 'once', d => 'k/k1.1', c => 1, n => $i, v => 1,
+            i => $i++, r => $i, %$_ } } @ops ],
+        lists => { users => [], orders => [
+            map { { orderId => $_, productName => 'k1.1' } } 1 .. $there ] }
+        )->run;
+
+    is(kinds(@found), $kind, "once: $name") or diag(explain(\@found));
 }
 
 

@@ -152,6 +152,15 @@ EOT
 EOT
     },
 
+    'key-forgotten' => {
+        what => 'a creation does not remember its Idempotency-Key',
+        faults => 'kill,several',
+        finds => [ qw(made-twice answer) ],
+        edits => [ [ 'shared/fig_resource_once.c',
+            '    if (key.data == NULL) {',
+            '    if (key.len != 0 || key.data == NULL) {' ] ],
+    },
+
     'no-repair' => {
         what => 'a stream that is another one is read, but nothing else',
         faults => 'stream-deleted,store-removed,stop-orders,net-freeze',

@@ -22,7 +22,8 @@ package Chaos::Check;
 # content; whoever asks later than another was answered sees no lower version;
 # a write is its predecessor with the fields that it sent; a write under a
 # condition follows the version that it named.  Chaos::Check::Orders holds the
-# orders against their users.
+# orders against their users, Chaos::Check::Once what carried an Idempotency-Key
+# against what is there.
 #
 # Kinds: answer, no-answer, hung, unread; invented, differs, two-contents,
 # came-back; went-back (for one reader), stale (for another), lost (for F);
@@ -34,6 +35,7 @@ use warnings;
 
 use List::Util qw(max min);
 
+use Chaos::Check::Once;
 use Chaos::Check::Orders;
 use Chaos::Document;
 
@@ -48,7 +50,8 @@ sub new {
         $class;
 
     my $carry = $self->{carry};
-    my @all = (@{$carry->{ops} // []}, @{$self->{ops}});
+    my @all = (@{$carry->{ops} // []},
+        grep { $_->{o} ne 'once' } @{$self->{ops}});
 
     $self->{tokens}{$_} = { i => -1, k => 'ok', d => undef, o => 'get' }
         for @{$carry->{tokens} // []};
@@ -103,6 +106,7 @@ sub run {
 
     $self->_holders;
     Chaos::Check::Orders::check($self);
+    Chaos::Check::Once::check($self);
     $self->_lists if $self->{lists};
 
     return @{$self->{bad}};

@@ -12,7 +12,8 @@ package Chaos::Client;
 #
 # Each write has something that no other has: its address aN.M, its e-mail
 # eN.M@..., its product tN.M, so that whoever sees a state knows which write
-# made it.  Addresses of the pool change hands instead.
+# made it.  Addresses of the pool change hands instead.  What is created with an
+# Idempotency-Key, kN.M, is asked for until it is there, and left alone then.
 
 use strict;
 use warnings;
@@ -33,12 +34,12 @@ our $patience = 12;             # s, until a client gives up
 my @often = map { my ($act, $n) = @$_; ($act) x $n }
     [ make => 4 ], [ change => 4 ], [ move => 2 ], [ rename => 2 ],
     [ look => 4 ], [ order => 3 ], [ bind => 3 ], [ ship => 3 ],
-    [ label => 1 ], [ peek => 3 ];
+    [ label => 1 ], [ peek => 3 ], [ once => 2 ];
 
 my %acts = (make => \&_make, change => \&_change, move => \&_move,
     rename => \&_rename, look => \&_look, order => \&_order,
     bind => \&_bind, ship => \&_ship, label => \&_label, peek => \&_peek,
-    delete => \&_delete, cancel => \&_cancel);
+    delete => \&_delete, cancel => \&_cancel, once => \&_once);
 
 my $json = JSON::PP->new->utf8->canonical;
 
@@ -226,6 +227,22 @@ sub _any_order {
 }
 
 
+sub _once {
+    my ($self) = @_;
+
+    my $key = 'k' . $self->_token;
+    my $email = "$key\@one.example";
+    my $fields = rand() < 0.5 ? { productName => $key, email => $email }
+        : { userId => $key, email => $email, deliveryAddress => 'once' };
+
+    for my $pause (0.1, 0.3, 1, 0) {
+        last if $self->ask('once', "k/$key", $fields)->{k} eq 'ok'
+            && rand() < 0.8;
+        sleep $pause;
+    }
+}
+
+
 sub _ship {
     my ($self) = @_;
 
@@ -261,19 +278,21 @@ sub _peek {
 
 
 my %method = (get => 'GET', post => 'POST', put => 'PUT', patch => 'PATCH',
-    del => 'DELETE');
+    del => 'DELETE', once => 'POST');
 
 
 sub ask {
     my ($self, $o, $d, $fields, $match) = @_;
 
     my ($kind, $id) = $d =~ m,^(.)/(.*), or die "no document: $d";
-    my $path = $kind eq 'u' ? '/api/users' : '/api/orders';
+    my $user = $kind eq 'u' || ($o eq 'once' && $fields->{userId});
+    my $path = $user ? '/api/users' : '/api/orders';
     my $op = { c => $self->{id}, n => ++$self->{n}, o => $o, d => $d,
         $fields ? (f => $fields) : (), $match ? (m => $match) : () };
     my @headers;
 
-    $path .= "/$id" if $o ne 'post';
+    $path .= "/$id" if $method{$o} ne 'POST';
+    push @headers, 'Idempotency-Key' => "\"$id\"" if $o eq 'once';
     push @headers, 'If-Match' => "\"$match\"" if $match;
 
     if ($kind eq 'u' && $o ne 'del' && rand() < 0.3) {
@@ -292,7 +311,7 @@ sub ask {
     $op->{r} = now();
     $self->_understand($op, $r);
     $self->{history}->complete($op);
-    $self->{count}{$o . ($kind eq 'u' ? ' user' : ' order')}{$op->{k}}++;
+    $self->{count}{$o . ($user ? ' user' : ' order')}{$op->{k}}++;
     $self->{count}{status}{$r->{status}}++;
     $self->_judge($r, $method{$o}, $path) if $r->{status};
 
@@ -340,7 +359,7 @@ sub _understand {
         $op->{k} = 'ok';
         $op->{v} = $1 + 0 if ($r->{headers}{etag} // '') =~ /^"(\d+)"$/;
         $op->{b} = { map { defined $data->{$_} ? ($_ => $data->{$_}) : () }
-            qw(userId email deliveryAddress productName status) };
+            qw(userId orderId email deliveryAddress productName status) };
         $self->{known}{$op->{d}} = [ $op->{v}, $data->{status} ];
         return;
     }

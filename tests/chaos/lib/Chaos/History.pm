@@ -11,8 +11,8 @@ package Chaos::History;
 #
 # An operation is a hash of
 #     c, n    client and number, unique together
-#     o       get, post, put, patch, del
-#     d       document: u/USERID or o/ORDERID
+#     o       get, post, put, patch, del; once, a post with an Idempotency-Key
+#     d       document: u/USERID or o/ORDERID; k/TOKEN of once
 #     f       fields sent
 #     m       version in If-Match
 #     i, r    when it was sent, when it was answered; seconds, one clock

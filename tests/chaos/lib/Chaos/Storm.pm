@@ -110,7 +110,7 @@ sub round {
     my @paths = glob $self->_path("round-$n-*");
     my @ops = Chaos::History::load(@paths);
 
-    $self->{documents}{$_->{d}} = 1 for @ops;
+    $self->{documents}{$_->{d}} = 1 for grep { $_->{o} ne 'once' } @ops;
 
     my ($last, @late) = $self->_last($n);
 
