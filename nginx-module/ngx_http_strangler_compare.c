@@ -25,6 +25,9 @@ static ngx_uint_t ngx_http_strangler_is_ignored(
     ngx_http_strangler_differ_t *d);
 static void ngx_http_strangler_shown(ngx_http_strangler_differ_t *d,
     ngx_http_strangler_shown_t *shown, ngx_str_t *text);
+static u_char *ngx_http_strangler_mask_pairs(ngx_array_t *mask, u_char *to,
+    ngx_str_t *text);
+static ngx_uint_t ngx_http_strangler_is_separator(u_char ch);
 
 
 /* the answers of other statuses are other things: no more is said of them */
@@ -272,8 +275,54 @@ ngx_http_strangler_shown(ngx_http_strangler_differ_t *d,
         text = &masked;
     }
 
-    shown->len = (u_char) ngx_min(text->len, NGX_HTTP_STRANGLER_TEXT_LEN);
-    ngx_memcpy(shown->data, text->data, shown->len);
+    shown->len = (u_char) (ngx_http_strangler_mask_pairs(&d->conf->mask,
+                                                         shown->data, text)
+                           - shown->data);
+}
+
+
+/* of "/reset?token=a&page=2", or "session=a; path=/", the values */
+
+static u_char *
+ngx_http_strangler_mask_pairs(ngx_array_t *mask, u_char *to, ngx_str_t *text)
+{
+    u_char  *p, *last, *end, *name;
+
+    p = text->data;
+    last = p + text->len;
+    end = to + NGX_HTTP_STRANGLER_TEXT_LEN;
+    name = p;
+
+    while (p < last && to < end) {
+        *to++ = *p;
+
+        if (ngx_http_strangler_is_separator(*p++)) {
+            name = p;
+            continue;
+        }
+
+        if (p[-1] != '='
+            || !ngx_http_strangler_is_masked(mask, name, p - 1 - name))
+        {
+            continue;
+        }
+
+        to = ngx_slprintf(to, end, "***");
+
+        while (p < last && !ngx_http_strangler_is_separator(*p)) {
+            p++;
+        }
+    }
+
+    return to;
+}
+
+
+static ngx_uint_t
+ngx_http_strangler_is_separator(u_char ch)
+{
+    return ch == '?' || ch == '&' || ch == '#' || ch == ';' || ch == ','
+           || ch == ' ';
 }
 
 

@@ -266,6 +266,23 @@ $found = asked('u', '/cookie');
 is($found->{routes}[0]{fields}[0]{examples}[0]{baseline}, '***',
     'a masked header');
 
+sub pairs {
+    my ($example) = told('u', map { qq({"a":"$_"}) } @_)
+        ->{routes}[0]{fields}[0]{examples}[0];
+
+    return join ' | ', @$example{qw(baseline other)};
+}
+
+is(pairs('/r?page=1&resetToken=a==&n=1', '/r?page=2&resetToken=b==&n=2'),
+    '/r?page=1&resetToken=***&n=1 | /r?page=2&resetToken=***&n=2',
+    'arguments of URIs are masked by their names');
+is(pairs('n=1; Session=abc; Path=/', 'session='),
+    'n=1; Session=***; Path=/ | session=***', 'cookies, too');
+is(pairs('x' x 53 . '?token=abcdef&xy', '='), 'x' x 53 . '?token=***& | =',
+    'up to the end of an example');
+is(pairs('x' x 56 . '?token=abcdef&xy', '='), 'x' x 56 . '?token=* | =',
+    'and not beyond it');
+
 $t->write("v$_/f", qq({"email":"me$_"})) for 1, 2;
 get($port, '/few/f') for 1 .. 3;
 settled('few');
