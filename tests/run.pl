@@ -67,6 +67,8 @@ main();
 
 sub main {
     if (@ARGV == 2 && $ARGV[0] eq '--gate') {
+        die "run.pl: no gate \"$ARGV[1]\"\n"
+            if $ARGV[1] ne 'build' && !$gate{$ARGV[1]};
         exit gate($ARGV[1]);
     }
 
