@@ -314,11 +314,15 @@ SKIP: {
 # Completion
 
 SKIP: {
-    skip 'bash is missing', 7 if !-x '/bin/bash';
+    skip 'bash is missing', 8 if !-x '/bin/bash';
 
     my $data = $s->dir . '/data';
+    my $odd = $s->dir . '/odd';         # a name that is a command to a shell
     my $complete = root() . '/tools/ficusctl/ficusctl.bash';
     local $ENV{PATH} = Ficus::System->program('') . ":$ENV{PATH}";
+
+    mkdir $odd or die "$odd: $!";
+    open my $file, '>', "$odd/\$(printf run).db" or die "$odd: $!";
 
     for (
         [ 'ficusctl ""', 'status set p ramp explain slots replay history'
@@ -329,6 +333,7 @@ SKIP: {
         [ 'ficusctl --js', '--json' ],
         [ "ficusctl restore $data o", 'orders' ],
         [ "ficusctl --data=$data backup dir \"\"", 'orders users' ],
+        [ "ficusctl restore $odd \"\"", '\\$\\(printf\\ run\\)' ],
     ) {
         my ($words, $replies) = @$_;
         my $got = `bash -c 'source $complete; COMP_WORDS=($words)

@@ -24,6 +24,17 @@ _ficusctl_databases() {
 }
 
 
+# Those of its lines that begin so.  They are other people's names, in which
+# compgen -W would run what looks like a command; nor is the shell to run it.
+_ficusctl_offer() {
+    local name
+
+    while IFS= read -r name; do
+        [[ $name == "$1"* ]] && printf '%q\n' "$name"
+    done
+}
+
+
 _ficusctl() {
     local cur prev word words=() server=() i
     local data=${FICUS_RUN_DIR:-run}/data
@@ -90,22 +101,22 @@ _ficusctl() {
                doctor) return ;;
            esac
            mapfile -t COMPREPLY \
-           < <(compgen -W "$(_ficusctl_splits "${server[@]}")" -- "$cur") ;;
+           < <(_ficusctl_splits "${server[@]}" | _ficusctl_offer "$cur") ;;
         2) case ${words[0]} in
                backup) mapfile -t COMPREPLY \
-                       < <(compgen -W "$(_ficusctl_databases "$data")" \
-                           -- "$cur") ;;
+                       < <(_ficusctl_databases "$data" \
+                           | _ficusctl_offer "$cur") ;;
                restore) mapfile -t COMPREPLY \
-                        < <(compgen -W "$(_ficusctl_databases "${words[1]}")" \
-                            -- "$cur") ;;
+                        < <(_ficusctl_databases "${words[1]}" \
+                            | _ficusctl_offer "$cur") ;;
                ramp) mapfile -t COMPREPLY \
                      < <(compgen -W 'start pause resume abort' -- "$cur") ;;
                replay) mapfile -t COMPREPLY \
-                       < <(compgen -W "$(_ficusctl_splits "${server[@]}")" \
-                           -- "$cur") ;;
+                       < <(_ficusctl_splits "${server[@]}" \
+                           | _ficusctl_offer "$cur") ;;
                dlq) [[ ${words[1]} == list ]] || mapfile -t COMPREPLY \
-                    < <(compgen -W "$(_ficusctl_letters "${server[@]}")" \
-                        -- "$cur") ;;
+                    < <(_ficusctl_letters "${server[@]}" \
+                        | _ficusctl_offer "$cur") ;;
            esac ;;
     esac
 }
