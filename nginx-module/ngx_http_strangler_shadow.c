@@ -266,7 +266,7 @@ ngx_http_strangler_give_up(ngx_http_strangler_shadow_t *s)
 void
 ngx_http_strangler_shadow_tick(ngx_http_strangler_split_t *split)
 {
-    ngx_queue_t                       *q;
+    ngx_queue_t                       *q, *next;
     ngx_http_strangler_shadow_t       *s;
     ngx_http_strangler_shadow_conf_t  *conf;
 
@@ -278,8 +278,11 @@ ngx_http_strangler_shadow_tick(ngx_http_strangler_split_t *split)
         return;
     }
 
-    while (!ngx_queue_empty(&conf->chosen)) {
-        q = ngx_queue_head(&conf->chosen);
+    for (q = ngx_queue_head(&conf->chosen);
+         q != ngx_queue_sentinel(&conf->chosen);
+         q = next)
+    {
+        next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_http_strangler_shadow_t, queue);
 
         if (ngx_current_msec - s->chosen < conf->timeout) {
