@@ -26,7 +26,6 @@ fig_app_resource(fig_app_t *app, fig_resource_t *resource)
 {
     fig_status_t             rc;
     fig_source_t            *source;
-    fig_outbox_t           **outbox;
     const fig_collection_t  *collection;
 
     if (app->nresources == FIG_APP_TOPICS) {
@@ -44,21 +43,23 @@ fig_app_resource(fig_app_t *app, fig_resource_t *resource)
         return FIG_ERROR;
     }
 
-    outbox = &app->outboxes[app->nresources];
     source = &app->sources[app->nresources];
 
+    /* look may be called at once, and writes */
+
+    resource->store = app->store;
+
     rc = fig_outbox_open(app->store, app->bus, resource->topic, resource->look,
-                         resource->data, outbox);
+                         resource->data, &resource->outbox);
     if (rc != FIG_OK) {
         return rc;
     }
 
+    app->outboxes[app->nresources] = resource->outbox;
+
     if (app->nresources++ == 0) {
         fig_app_check(app, "outbox", fig_app_check_outboxes, app);
     }
-
-    resource->store = app->store;
-    resource->outbox = *outbox;
 
     source->store = app->store;
     source->topic = resource->topic;

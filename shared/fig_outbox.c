@@ -64,16 +64,17 @@ fig_outbox_open(fig_store_t *store, fig_bus_t *bus, const fig_topic_t *topic,
         return rc;
     }
 
+    *outbox = self;
     rc = fig_outbox_threads(self);
 
     if (rc != FIG_OK) {
+        *outbox = NULL;
         fig_bus_publisher_close(bus, self->publisher);
         fig_outbox_free(self);
         return rc;
     }
 
     fig_outbox_metrics(self);
-    *outbox = self;
 
     return FIG_OK;
 }

@@ -47,7 +47,8 @@ typedef fig_status_t (*fig_look_pt)(void *data, const fig_doc_t *doc,
 
 
 /*
- * topic, store, bus and data must outlive it; look may be NULL.
+ * topic, store, bus and data must outlive it; look may be NULL.  *outbox is set
+ * before look is called.
  */
 
 fig_status_t fig_outbox_open(fig_store_t *store, fig_bus_t *bus,
