@@ -164,6 +164,34 @@ is(await page.locator('.curves path').evaluateAll((paths) => paths.filter(
 'no curve leaves its chart');
 await close(page);
 
+
+// Those who want to know now, while somebody asks already.
+
+page = await open();
+is(await page.evaluate(async () => {
+    const { poll } = await import('/dashboard/poll.js');
+    const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+    let busy = 0;
+    let most = 0;
+
+    const now = poll(async () => {
+        most = Math.max(most, ++busy);
+        await sleep(50);
+        busy--;
+    }, 10, () => {});
+
+    for (let i = 0; i < 10; i++) {
+        now();
+        document.dispatchEvent(new Event('visibilitychange'));
+        await sleep(70);
+        now();
+        await sleep(20);
+    }
+
+    return most;
+}), 1, 'one question at a time');
+await close(page);
+
 await api('PUT', '/p', { p: 100 });
 await finish();
 

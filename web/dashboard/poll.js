@@ -44,9 +44,14 @@ export function poll(task, every, failed) {
         clearTimeout(timer);
         running ??= once();
 
-        const took = await running;
+        const mine = running;
+        const took = await mine;
 
-        running = null;
+        // somebody who waited for it, too, may have begun the next one
+        if (running === mine) {
+            running = null;
+        }
+
         clearTimeout(timer);
         timer = setTimeout(run, pause(took));
     }
