@@ -19,6 +19,9 @@ static ngx_int_t ngx_http_strangler_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_strangler_request_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+#if (nginx_version >= 1029000)
+static ngx_int_t ngx_http_strangler_early_hints_filter(ngx_http_request_t *r);
+#endif
 static ngx_int_t ngx_http_strangler_client_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_strangler_client_body(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -49,6 +52,9 @@ static void ngx_http_strangler_capture_data(ngx_http_strangler_shadow_t *s,
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 static ngx_http_request_body_filter_pt   ngx_http_next_request_body_filter;
+#if (nginx_version >= 1029000)
+static ngx_http_output_header_filter_pt  ngx_http_next_early_hints_filter;
+#endif
 
 /*
  * Requests that are captured in this process.  Every request of nginx comes by
@@ -69,6 +75,11 @@ ngx_http_strangler_capture_init(void)
 
     ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = ngx_http_strangler_request_filter;
+
+#if (nginx_version >= 1029000)
+    ngx_http_next_early_hints_filter = ngx_http_top_early_hints_filter;
+    ngx_http_top_early_hints_filter = ngx_http_strangler_early_hints_filter;
+#endif
 }
 
 
@@ -125,6 +136,23 @@ ngx_http_strangler_request_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     return ngx_http_next_request_body_filter(r, in);
 }
+
+
+#if (nginx_version >= 1029000)
+
+/* would be sent to the socket that nobody reads from, until that is full */
+
+static ngx_int_t
+ngx_http_strangler_early_hints_filter(ngx_http_request_t *r)
+{
+    if (ngx_http_strangler_shadow_of(r)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_next_early_hints_filter(r);
+}
+
+#endif
 
 
 static ngx_int_t
