@@ -140,11 +140,11 @@ ngx_http_strangler_request_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 #if (nginx_version >= 1029000)
 
-/* would be sent to the socket that nobody reads from, until that is full */
-
 static ngx_int_t
 ngx_http_strangler_early_hints_filter(ngx_http_request_t *r)
 {
+    /* they would fill the socket that nobody reads from */
+
     if (ngx_http_strangler_shadow_of(r)) {
         return NGX_OK;
     }
