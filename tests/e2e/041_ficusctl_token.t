@@ -49,6 +49,7 @@ http {
         strangler_api_token_file %%DIR%%/token;
         include $conf/problems.conf;
         include $conf/admin.conf;
+        include $conf/workers.conf;
     }
 }
 EOC

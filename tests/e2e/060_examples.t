@@ -49,7 +49,8 @@ my ($status, $out) = run($nginx, '-t', '-e', 'stderr', '-p', $dir,
 is($status, 0, 'nginx takes nginx.conf') or diag($out);
 like($out, qr/test is successful/, 'and says so');
 unlike($out, qr/\[warn\](?!.*"user" directive)/, 'without a warning');
-tested(qw(nginx.conf http.conf problems.conf gateway.conf admin.conf));
+tested(qw(nginx.conf http.conf problems.conf gateway.conf admin.conf
+    workers.conf));
 
 for my $name (Ficus::System->workers) {
     ($status, $out) = run(Ficus::System->program($name), '--check',
