@@ -42,6 +42,8 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 mkdir "$dir/logs" "$dir/state"
+chmod 755 "$dir"
+chmod 777 "$dir/state"        # nginx says so where its user may not write
 
 # $1 file, $2 what is in http{}
 configuration() {
