@@ -49,13 +49,12 @@ static lane_t           lanes[LANES];
 static atomic_bool      stop;
 static atomic_uint      claimed[VERS];
 static fig_store_t     *others;
+static char            *where;
 
 
 static void
 setup(const char *options)
 {
-    char  *where;
-
     mongo_open(&server);
 
     ck_assert_int_gt(asprintf(&where, "%stest?%s", server.uri, options), 0);
@@ -415,15 +414,18 @@ read_frozen(void *data)
 static void
 through(mongo_proxy_t *proxy)
 {
-    char  *host;
+    char  *host, *uri;
 
     fig_store_close(store);
 
-    host = mongo_uri_host(conf.uri);
+    host = mongo_uri_host(where);
     mongo_proxy(proxy, host);
     free(host);
 
-    conf.uri = mongo_uri_through(conf.uri, proxy->address);
+    uri = mongo_uri_through(where, proxy->address);
+    free(where);
+    where = uri;
+    conf.uri = where;
     ck_assert_int_eq(fig_store_open(&conf, collections, &store), FIG_OK);
 }
 
