@@ -5,7 +5,7 @@
 # Builds the services once with each bug of Chaos::Bugs and lets the chaos test
 # find it.  Usage: selftest.pl [BUG]...
 #
-# Environment: TIME seconds of a try (30), TRIES (4), each with another seed.
+# Environment: TIME seconds of a try (30), TRIES (8), each with another seed.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ use Chaos::Bugs;
 my $root = abs_path("$FindBin::Bin/../..");
 my $build = abs_path($ENV{FICUS_BUILD} // "$root/build");
 my $seconds = $ENV{TIME} || 30;
-my $tries = $ENV{TRIES} || 4;
+my $tries = $ENV{TRIES} || 8;
 
 for my $name (@ARGV ? @ARGV : Chaos::Bugs::names()) {
     my $bug = Chaos::Bugs::bug($name)
