@@ -105,6 +105,20 @@ await until(async () => (await page.locator('#live').innerText())
 'what somebody else changes is announced');
 
 await close(page);
+
+
+// Who is faster than the page is drawn is understood.
+
+const slow = await open({ prepare: (page) => page.addInitScript(() => {
+    window.requestAnimationFrame = (drawn) => setTimeout(drawn, 1500);
+    window.cancelAnimationFrame = clearTimeout;
+}) });
+
+await slow.locator('#weight-v2').fill('7');
+await slow.getByRole('button', { name: 'Review the change' }).press('Enter');
+is(await slow.getByRole('dialog').count(), 1, 'Enter before it is drawn');
+
+await close(slow);
 await finish();
 
 

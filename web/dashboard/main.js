@@ -19,7 +19,7 @@ import { loadWorkers } from './workers.js';
 const FAST = 1000;              // ms
 const SLOW = 5000;
 
-let drawing = 0;
+let drawing = null;             // the frame that will
 let shown = null;               // name of the split that was drawn last
 
 
@@ -66,12 +66,13 @@ function failed(error) {
 // At most once a frame.
 
 function draw() {
-    cancelAnimationFrame(drawing);
-    drawing = requestAnimationFrame(drawNow);
+    drawing ??= requestAnimationFrame(drawNow);
 }
 
 
 function drawNow() {
+    drawing = null;
+
     const split = selectedSplit();
 
     document.title = title(split);
@@ -150,6 +151,12 @@ function nameOf(hash) {
 function listen() {
     document.addEventListener('click', ({ target }) => {
         const button = target.closest('[data-action]');
+
+        // a button is what it will be when the page is drawn
+        if (drawing !== null) {
+            cancelAnimationFrame(drawing);
+            drawNow();
+        }
 
         if (button && button.ariaDisabled !== 'true') {
             actions[button.dataset.action](button.dataset, button);
