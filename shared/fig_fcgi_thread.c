@@ -6,10 +6,7 @@
 
 #include "fig_fcgi_conn.h"
 #include "fig_log.h"
-#include <errno.h>
-#include <poll.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 

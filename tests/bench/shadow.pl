@@ -126,7 +126,8 @@ EOC
     more('more CPU of nginx with 10 % shadowed, %', $r{'10 % shadowed'},
         $r{'no shadow'}, 5);
 
-    my ($none, $all) = map { $r{$_}{all} } 'no shadow', 'all shadowed';
+    my ($none, $all, $mirror) = map { $r{$_}{all} } 'no shadow',
+        'all shadowed', 'all mirrored';
 
     printf "  %-58s %8.2f\n", 'of these in the kernel, by all shadowed',
         10 * median(map {
@@ -134,10 +135,8 @@ EOC
         } 0 .. $rounds - 1);
 
     my @pairs = map {
-        my ($none, $all, $mirror) = map { $r{$_} } 'no shadow',
-            'all shadowed', 'all mirrored';
-        my ($a, $b, $c) = map { $_->{cpu} } $none->{all}[$_], $all->{all}[$_],
-            $mirror->{all}[$_];
+        my ($a, $b, $c) = map { $_->{cpu} } $none->[$_], $all->[$_],
+            $mirror->[$_];
         [ ($b - $a) / $a, ($b - $a) / ($c - $a) ];
     } 0 .. $rounds - 1;
 

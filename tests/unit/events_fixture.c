@@ -143,6 +143,20 @@ events_op(char *id, char *body, unsigned key, uint64_t ver)
 
 
 void
+events_put_marked(fig_store_t *store, unsigned key, uint64_t ver)
+{
+    fig_op_t  op;
+    char      id[16], body[128];
+
+    op = events_op(id, body, key, ver);
+    op.doc.pending = true;
+
+    ck_assert_int_eq(fig_store_write(store, &op, 1), FIG_OK);
+    ck_assert_int_eq(op.status, FIG_OK);
+}
+
+
+void
 events_write(fig_outbox_t *outbox, unsigned key, uint64_t ver)
 {
     fig_op_t  op;

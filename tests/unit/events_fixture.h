@@ -57,6 +57,9 @@ void events_write(fig_outbox_t *outbox, unsigned key, uint64_t ver);
 void events_write_many(fig_outbox_t *outbox, unsigned first, unsigned n,
     uint64_t ver);
 
+/* as another process leaves it that died before it published */
+void events_put_marked(fig_store_t *store, unsigned key, uint64_t ver);
+
 unsigned events_pending(fig_store_t *store, const fig_collection_t *from);
 uint64_t events_version(fig_store_t *store, const fig_collection_t *in,
     unsigned key);                                  /* 0: none */

@@ -23,7 +23,6 @@
 
 static void begin(const char *config, bool run);
 static void end(void);
-static void put_marked(unsigned key, uint64_t ver);
 static fig_status_t look(void *data, const fig_doc_t *doc,
     fig_arena_t *arena);
 
@@ -61,22 +60,6 @@ end(void)
     fig_bus_close(bus);
     fig_store_close(store);
     events_close(&broker);
-}
-
-
-/* as another process leaves it that died before it published */
-
-static void
-put_marked(unsigned key, uint64_t ver)
-{
-    fig_op_t  op;
-    char      id[16], body[128];
-
-    op = events_op(id, body, key, ver);
-    op.doc.pending = true;
-
-    ck_assert_int_eq(fig_store_write(store, &op, 1), FIG_OK);
-    ck_assert_int_eq(op.status, FIG_OK);
 }
 
 
@@ -326,13 +309,13 @@ START_TEST(marks_of_the_dead)
 
     /* one before it starts, at once; one while it runs, seen twice */
 
-    put_marked(3, 1);
+    events_put_marked(store, 3, 1);
     ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, NULL, NULL,
                                      &outbox), FIG_OK);
     within(900U, events_pending(store, &events_users) == 0);
 
     start = fig_clock_us();
-    put_marked(2, 1);
+    events_put_marked(store, 2, 1);
     within(4000U, events_pending(store, &events_users) == 0);
     ck_assert_uint_gt(fig_clock_us() - start, 500000);
 

@@ -25,22 +25,6 @@ static fig_bus_t     *bus;
 static fig_outbox_t  *outbox;
 
 
-/* as another process leaves it that died before it published */
-
-static void
-put_marked(unsigned key, uint64_t ver)
-{
-    fig_op_t  op;
-    char      id[16], body[128];
-
-    op = events_op(id, body, key, ver);
-    op.doc.pending = true;
-
-    ck_assert_int_eq(fig_store_write(store, &op, 1), FIG_OK);
-    ck_assert_int_eq(op.status, FIG_OK);
-}
-
-
 /* in a document's own row: nobody can have so much memory for it */
 
 static void
@@ -71,14 +55,14 @@ START_TEST(one_that_is_damaged)
     broker_start(&broker);
     store = events_store(&broker, "users");
     bus = events_bus(&broker);
-    put_marked(2, 1);
-    put_marked(3, 1);
+    events_put_marked(store, 2, 1);
+    events_put_marked(store, 3, 1);
     damage("u2");
 
     unit_capture(STDERR_FILENO);
     ck_assert_int_eq(fig_outbox_open(store, bus, &events_topic, NULL, NULL,
                                      &outbox), FIG_OK);
-    put_marked(4, 1);
+    events_put_marked(store, 4, 1);
     within(5000U, events_pending(store, &events_users) == 1);
     broker_sleep(1500);
     log = unit_captured();

@@ -145,24 +145,31 @@ START_TEST(many_at_most)
 END_TEST
 
 
-START_TEST(all)
+static void
+make_things(size_t n)
 {
     size_t     i;
     fig_buf_t  body;
 
-    ck_assert_uint_eq(bury_all(),
-                      404);
-    ck_assert(body_has("No things found"));
-
     fig_buf_init(&body, MB);
 
-    for (i = 0; i < 1500; i++) {
+    for (i = 0; i < n; i++) {
         fig_buf_reset(&body);
         fig_buf_printf(&body, "{\"id\":\"%zu\",\"mail\":\"%zu\"}", i, i);
         ck_assert_uint_eq(make(body.data), 201);
     }
 
     fig_buf_clear(&body);
+}
+
+
+START_TEST(all)
+{
+    ck_assert_uint_eq(bury_all(),
+                      404);
+    ck_assert(body_has("No things found"));
+
+    make_things(1500);
 
     ck_assert_uint_eq(bury_all(),
                       200);
@@ -318,18 +325,7 @@ take_lock(const fig_resource_t *resource, fig_change_t *change)
 
 START_TEST(half_of_all)
 {
-    size_t     i;
-    fig_buf_t  body;
-
-    fig_buf_init(&body, MB);
-
-    for (i = 0; i < 1001; i++) {
-        fig_buf_reset(&body);
-        fig_buf_printf(&body, "{\"id\":\"%zu\",\"mail\":\"%zu\"}", i, i);
-        ck_assert_uint_eq(make(body.data), 201);
-    }
-
-    fig_buf_clear(&body);
+    make_things(1001);
 
     things.stored = take_lock;
     ck_assert_uint_eq(bury_all(), 503);
